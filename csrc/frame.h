@@ -1,0 +1,80 @@
+// One decoded picture in host or device memory, refcounted.
+//
+// The backend that makes a frame fills it in before it hands it out and never
+// touches it again; readers share it through references. How the memory goes
+// back is the maker's affair, behind `release`.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ref.h"
+#include "status.h"
+
+#define GVD_NO_PTS INT64_MIN
+#define GVD_MAX_PLANES 3
+
+enum gvd_memory {
+    GVD_MEMORY_HOST,
+    GVD_MEMORY_CUDA,
+};
+
+enum gvd_layout {
+    GVD_LAYOUT_YUV,   // Y, U, V (or Y alone): pixel_step tells interleaving
+    GVD_LAYOUT_RGB24, // one plane of packed R, G, B bytes
+};
+
+// As in H.273 and AVColorSpace: 1 BT.709, 5 and 6 BT.601, 9 BT.2020 ...
+typedef struct gvd_color {
+    int matrix; // 2: unspecified
+    bool full_range;
+} gvd_color;
+
+typedef struct gvd_plane {
+    uint8_t *data;
+    ptrdiff_t stride;  // bytes from row to row
+    int width, height; // samples
+    int step;          // bytes from sample to sample
+} gvd_plane;
+
+typedef struct gvd_frame gvd_frame;
+struct gvd_frame {
+    gvd_ref ref;
+    void (*release)(gvd_frame *frame); // frees planes and the frame itself
+    // Makes a CUstream wait until the planes are ready, and the planes' memory
+    // wait for that stream before it is used again; NULL in host memory.
+    int (*order)(gvd_frame *frame, void *stream, gvd_error *err);
+    // Blocks, then copies one plane without padding; NULL in host memory.
+    int (*to_host)(gvd_frame *frame, int plane, void *host, gvd_error *err);
+    void *owner; // the maker's
+    int device;  // the GPU's number, in device memory
+
+    enum gvd_memory memory;
+    enum gvd_layout layout;
+    const char *pixel_format; // libav's planar name, of the decoded picture
+    int width, height;
+    int plane_count;
+    int sample_bytes; // 1 or 2
+    gvd_plane planes[GVD_MAX_PLANES];
+    gvd_color color;
+
+    int64_t ordinal;  // of its packet in the stream, counted from 0
+    int64_t pts;      // stream time base, or GVD_NO_PTS
+    int64_t duration; // stream time base, or 0
+    bool key;
+    bool corrupt;        // the decoder concealed damage
+    const char *backend; // "nvdec" or "cpu"
+};
+
+gvd_frame *gvd_frame_ref(gvd_frame *frame);
+void gvd_frame_unref(gvd_frame **frame);
+
+// A new frame with everything but the planes, or NULL without memory.
+gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame);
+
+// Bytes of all planes without padding.
+int64_t gvd_frame_bytes(const gvd_frame *frame);
+
+// True for what the kernels of this version convert: 8-bit 4:2:0.
+bool gvd_frame_is_420p8(const gvd_frame *frame);

@@ -1,0 +1,58 @@
+#include "log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RING_LINES 64
+#define LINE_BYTES 320
+
+static struct {
+    pthread_mutex_t lock;
+    // Guarded by lock.
+    struct {
+        int level;
+        char text[LINE_BYTES];
+    } lines[RING_LINES];
+    unsigned head, count, lost;
+} ring = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void gvd_log(int level, const char *format, ...)
+{
+    char text[LINE_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    text[strcspn(text, "\n")] = '\0';
+
+    pthread_mutex_lock(&ring.lock);
+    if (ring.count == RING_LINES) {
+        ring.head = (ring.head + 1) % RING_LINES;
+        ring.count--;
+        ring.lost++;
+    }
+    unsigned slot = (ring.head + ring.count++) % RING_LINES;
+    ring.lines[slot].level = level;
+    memcpy(ring.lines[slot].text, text, sizeof text);
+    pthread_mutex_unlock(&ring.lock);
+}
+
+int gvd_log_take(char *text, size_t size)
+{
+    int level = 0;
+    pthread_mutex_lock(&ring.lock);
+    if (ring.lost > 0) {
+        snprintf(text, size, "%u older log lines were lost", ring.lost);
+        ring.lost = 0;
+        level = GVD_LOG_WARNING;
+    } else if (ring.count > 0) {
+        snprintf(text, size, "%s", ring.lines[ring.head].text);
+        level = ring.lines[ring.head].level;
+        ring.head = (ring.head + 1) % RING_LINES;
+        ring.count--;
+    }
+    pthread_mutex_unlock(&ring.lock);
+    return level;
+}

@@ -1,0 +1,40 @@
+// One access unit on its way from the source to a decoder, refcounted.
+//
+// The source makes packets and owns their bytes; the plan reads the facts; the
+// backends read data and, on the CPU, the AVPacket behind `owner`.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h" // GVD_NO_PTS
+
+// Where a decoder may start, from the packet's own NAL units or frame header.
+enum gvd_entry {
+    GVD_ENTRY_NONE,   // refers to earlier pictures
+    GVD_ENTRY_CLOSED, // nothing after it refers to anything before it
+    GVD_ENTRY_OPEN,   // leading pictures after it do
+};
+
+typedef struct gvd_packet gvd_packet;
+struct gvd_packet {
+    gvd_ref ref;
+    void (*release)(gvd_packet *packet);
+    void *owner; // the source's AVPacket
+
+    const uint8_t *data;
+    size_t size;
+
+    int64_t ordinal;  // counted from 0 in the order of the file
+    int64_t pts, dts; // stream time base, or GVD_NO_PTS
+    int64_t duration; // stream time base, or 0
+    bool key;         // flagged by the container or parser
+    bool discard;     // outside the edit list: decoded, never shown
+    bool skippable;   // a leading picture that cannot be decoded from its entry
+    bool parameters;  // carries parameter sets (SPS, PPS, VPS)
+    enum gvd_entry entry;
+};
+
+gvd_packet *gvd_packet_ref(gvd_packet *packet);
+void gvd_packet_unref(gvd_packet **packet);

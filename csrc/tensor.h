@@ -1,0 +1,63 @@
+// One output array: a batch of pictures, or a plane of one, refcounted.
+//
+// Shape and strides are fixed at creation. The memory belongs to whoever made
+// the tensor; `ops` says how it goes back and how other streams wait for it.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ref.h"
+#include "status.h"
+
+#define GVD_MAX_DIMS 4
+
+// Device types have DLPack's numbers.
+enum gvd_device_type {
+    GVD_DEVICE_CPU = 1,
+    GVD_DEVICE_CUDA = 2,
+};
+
+typedef struct gvd_device {
+    int type;
+    int id;
+} gvd_device;
+
+typedef struct gvd_tensor gvd_tensor;
+
+typedef struct gvd_tensor_ops {
+    // Frees the memory and the tensor. Any thread, without the GIL.
+    void (*release)(gvd_tensor *tensor);
+    // Makes `stream` (a CUstream) wait until the tensor's contents are ready
+    // and remembers it as a user; NULL for host tensors.
+    int (*order)(gvd_tensor *tensor, void *stream, gvd_error *err);
+    // Blocks, then copies a dense tensor to host memory; NULL for host tensors.
+    int (*to_host)(gvd_tensor *tensor, void *host, gvd_error *err);
+} gvd_tensor_ops;
+
+struct gvd_tensor {
+    gvd_ref ref;
+    const gvd_tensor_ops *ops;
+    void *owner; // the maker's
+
+    uint8_t *data;
+    int ndim;
+    int64_t shape[GVD_MAX_DIMS];
+    int64_t strides[GVD_MAX_DIMS]; // in elements
+    int bits;                      // of one element: 8 or 16, unsigned
+    gvd_device device;
+};
+
+gvd_tensor *gvd_tensor_ref(gvd_tensor *tensor);
+void gvd_tensor_unref(gvd_tensor **tensor);
+
+// Sets shape and the strides of a C-contiguous array.
+void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape);
+
+int64_t gvd_tensor_bytes(const gvd_tensor *tensor);
+bool gvd_tensor_is_contiguous(const gvd_tensor *tensor);
+
+enum gvd_dimension_order {
+    GVD_NCHW,
+    GVD_NHWC,
+};

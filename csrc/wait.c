@@ -1,0 +1,33 @@
+#include "wait.h"
+
+#include <errno.h>
+#include <time.h>
+
+double gvd_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void gvd_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+bool gvd_wait(pthread_cond_t *cond, pthread_mutex_t *lock, double start,
+              int timeout_ms)
+{
+    if (timeout_ms < 0) {
+        pthread_cond_wait(cond, lock);
+        return true;
+    }
+    double end = start + timeout_ms * 1e-3;
+    struct timespec limit = {.tv_sec = (time_t)end};
+    limit.tv_nsec = (long)((end - (double)limit.tv_sec) * 1e9);
+    return pthread_cond_timedwait(cond, lock, &limit) != ETIMEDOUT;
+}

@@ -1,0 +1,14 @@
+// Waiting on a condition with a limit, by a clock that never runs back.
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+
+double gvd_seconds(void);
+
+void gvd_cond_init(pthread_cond_t *cond);
+
+// Waits for a signal, but no longer than timeout_ms (-1: for ever) after
+// `start`, a gvd_seconds(). False once that time is over.
+bool gvd_wait(pthread_cond_t *cond, pthread_mutex_t *lock, double start,
+              int timeout_ms);
