@@ -1,0 +1,123 @@
+#include "index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void gvd_index_init(gvd_index *index, const gvd_media *media)
+{
+    *index = (gvd_index){
+        .time_base = media->time_base,
+        .frame_rate = media->average_frame_rate,
+        .last = GVD_NO_PTS,
+    };
+}
+
+void gvd_index_free(gvd_index *index)
+{
+    free(index->ahead);
+    index->ahead = NULL;
+}
+
+int gvd_index_push(gvd_index *index, int64_t pts, int64_t dts, gvd_error *err)
+{
+    int64_t time = pts != GVD_NO_PTS ? pts : dts;
+    if (time == GVD_NO_PTS)
+        return GVD_OK;
+    index->any = true;
+    size_t end = index->ahead_start + index->ahead_count;
+    if (end == index->ahead_capacity) {
+        if (index->ahead_start > index->ahead_capacity / 2) {
+            memmove(index->ahead, index->ahead + index->ahead_start,
+                    index->ahead_count * sizeof *index->ahead);
+        } else {
+            size_t capacity = index->ahead_capacity * 2 + 64;
+            int64_t *grown =
+                realloc(index->ahead, capacity * sizeof *index->ahead);
+            if (!grown)
+                return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+            memmove(grown, grown + index->ahead_start,
+                    index->ahead_count * sizeof *grown);
+            index->ahead = grown;
+            index->ahead_capacity = capacity;
+        }
+        index->ahead_start = 0;
+        end = index->ahead_count;
+    }
+    index->ahead[end] = time;
+    index->ahead_count++;
+    return GVD_OK;
+}
+
+static bool is_regular(const gvd_index *index, int64_t pts)
+{
+    return pts != GVD_NO_PTS && (index->last == GVD_NO_PTS || pts > index->last);
+}
+
+bool gvd_index_is_ready(const gvd_index *index, int64_t pts)
+{
+    return is_regular(index, pts) || !index->any ||
+           index->window_count + index->ahead_count >= GVD_INDEX_WINDOW;
+}
+
+static void fill_window(gvd_index *index)
+{
+    while (index->window_count < GVD_INDEX_WINDOW && index->ahead_count > 0) {
+        index->window[index->window_count++] =
+            index->ahead[index->ahead_start++];
+        index->ahead_count--;
+    }
+}
+
+static int smallest(const gvd_index *index)
+{
+    int at = 0;
+    for (int i = 1; i < index->window_count; i++)
+        if (index->window[i] < index->window[at])
+            at = i;
+    return at;
+}
+
+static int64_t take_window(gvd_index *index, int at)
+{
+    int64_t time = index->window[at];
+    index->window[at] = index->window[--index->window_count];
+    return time;
+}
+
+// number / frame rate, in the stream's time base, rounded to the nearest.
+static int64_t counted(const gvd_index *index)
+{
+    gvd_rational tb = index->time_base, rate = index->frame_rate;
+    if (rate.num <= 0 || rate.den <= 0 || tb.num <= 0 || tb.den <= 0)
+        return GVD_NO_PTS;
+    __int128 top = (__int128)index->frames * rate.den * tb.den;
+    __int128 bottom = (__int128)rate.num * tb.num;
+    return (int64_t)((top + bottom / 2) / bottom);
+}
+
+int64_t gvd_index_next(gvd_index *index, int64_t pts)
+{
+    int64_t time = GVD_NO_PTS;
+    if (!index->any) {
+        time = counted(index);
+    } else if (is_regular(index, pts)) {
+        // Its own; older timestamps belonged to packets that gave no frame.
+        time = pts;
+        fill_window(index);
+        while (index->window_count > 0 &&
+               index->window[smallest(index)] <= time) {
+            take_window(index, smallest(index));
+            fill_window(index);
+        }
+    } else {
+        fill_window(index);
+        if (index->window_count > 0)
+            time = take_window(index, smallest(index));
+        if (index->last != GVD_NO_PTS && time < index->last)
+            time = index->last;
+    }
+    index->frames++;
+    if (time != GVD_NO_PTS)
+        index->last = time;
+    return time;
+}
