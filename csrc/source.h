@@ -1,0 +1,38 @@
+// A video file opened with libavformat: one stream's packets in file order.
+//
+// Opening reads as little as it can: MP4 and Matroska headers with H.264 and
+// HEVC tell what a decoder needs together with the first packet; everything
+// else goes through libavformat's full probe.
+//
+// Thread-safety: one thread at a time, but gvd_source_abort at any time.
+#pragma once
+
+#include "backend.h"
+
+typedef struct gvd_source gvd_source;
+
+typedef struct gvd_source_params {
+    const char *url;
+    int stream_index;    // the container's number, or -1: the best video stream
+    const char *ca_file; // certificates for https, or NULL
+    bool full_probe;     // fill in all of the media facts, at any price
+} gvd_source_params;
+
+int gvd_source_open(const gvd_source_params *params, gvd_source **out,
+                    gvd_error *err);
+void gvd_source_close(gvd_source **source);
+
+// Lives as long as the source.
+const gvd_stream *gvd_source_stream(const gvd_source *source);
+
+// Packets are framed as Annex B from now on, as NVDEC wants them.
+int gvd_source_use_annexb(gvd_source *source, gvd_error *err);
+
+// GVD_OK with a reference, GVD_EOF, or an error.
+int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err);
+
+// Ends a read that waits, and all later ones, with GVD_ERR_CLOSED.
+void gvd_source_abort(gvd_source *source);
+
+// The linked FFmpeg's own version text.
+const char *gvd_source_libav_version(void);

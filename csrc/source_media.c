@@ -1,0 +1,173 @@
+#include "source_media.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "av.h"
+
+bool gvd_stream_is_video(const AVStream *stream)
+{
+    return stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+           !(stream->disposition &
+             (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS));
+}
+
+bool gvd_media_is_quick(const AVFormatContext *format)
+{
+    bool mp4 = strstr(format->iformat->name, "mp4");
+    if (!mp4 && !strstr(format->iformat->name, "matroska"))
+        return false;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        const AVStream *stream = format->streams[i];
+        if (!gvd_stream_is_video(stream))
+            continue;
+        // How far H.264 pictures are reordered stands in the index of MP4;
+        // in Matroska it must be found by decoding.
+        enum AVCodecID id = stream->codecpar->codec_id;
+        if (!((id == AV_CODEC_ID_H264 && mp4) || id == AV_CODEC_ID_HEVC) ||
+            stream->codecpar->extradata_size == 0 ||
+            stream->avg_frame_rate.num <= 0)
+            return false;
+    }
+    return true;
+}
+
+bool gvd_media_parse_packet(AVStream *stream, const AVPacket *packet)
+{
+    AVCodecParameters *codec = stream->codecpar;
+    AVCodecParserContext *parser = av_parser_init(codec->codec_id);
+    AVCodecContext *context = avcodec_alloc_context3(NULL);
+    bool known = false;
+    if (parser && context &&
+        avcodec_parameters_to_context(context, codec) >= 0) {
+        parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+        uint8_t *data;
+        int size;
+        av_parser_parse2(parser, context, &data, &size, packet->data,
+                         packet->size, packet->pts, packet->dts, packet->pos);
+        known = parser->format >= 0 && parser->width > 0 && parser->height > 0;
+        if (known) {
+            codec->format = parser->format;
+            codec->width = parser->width;
+            codec->height = parser->height;
+            codec->profile = context->profile;
+            codec->level = context->level;
+        }
+    }
+    if (parser)
+        av_parser_close(parser);
+    avcodec_free_context(&context);
+    return known;
+}
+
+enum gvd_bitstream gvd_media_bitstream(int codec_id)
+{
+    switch (codec_id) {
+    case AV_CODEC_ID_H264:
+        return GVD_BITSTREAM_H264;
+    case AV_CODEC_ID_HEVC:
+        return GVD_BITSTREAM_HEVC;
+    case AV_CODEC_ID_VP8:
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_AV1:
+    case AV_CODEC_ID_MJPEG:
+    case AV_CODEC_ID_PRORES:
+    case AV_CODEC_ID_DNXHD:
+        return GVD_BITSTREAM_KEYED;
+    default:
+        return GVD_BITSTREAM_OTHER;
+    }
+}
+
+static void copy_word(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}
+
+static gvd_rational from_av(AVRational r)
+{
+    return (gvd_rational){r.num, r.den};
+}
+
+static void describe_pixels(gvd_media *media, const AVCodecParameters *codec)
+{
+    const AVPixFmtDescriptor *pixels = av_pix_fmt_desc_get(codec->format);
+    if (!pixels)
+        return;
+    copy_word(media->pixel_format, sizeof media->pixel_format, pixels->name);
+    media->bit_depth = pixels->comp[0].depth;
+    media->chroma_width = pixels->log2_chroma_w;
+    media->chroma_height = pixels->log2_chroma_h;
+    uint64_t other = AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL |
+                     AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL;
+    int planes = av_pix_fmt_count_planes(codec->format);
+    if (!(pixels->flags & other) && planes == pixels->nb_components)
+        media->planes = planes > GVD_MAX_PLANES ? GVD_MAX_PLANES : planes;
+}
+
+static void describe_color(gvd_media *media, const AVCodecParameters *codec)
+{
+    copy_word(media->color_primaries, sizeof media->color_primaries,
+              av_color_primaries_name(codec->color_primaries));
+    copy_word(media->color_space, sizeof media->color_space,
+              av_color_space_name(codec->color_space));
+    copy_word(media->color_transfer, sizeof media->color_transfer,
+              av_color_transfer_name(codec->color_trc));
+    copy_word(media->color_range, sizeof media->color_range,
+              av_color_range_name(codec->color_range));
+    media->color.matrix = (int)codec->color_space;
+    media->color.full_range = codec->color_range == AVCOL_RANGE_JPEG ||
+                              codec->format == AV_PIX_FMT_YUVJ420P;
+}
+
+static int rotation_of(const AVStream *stream)
+{
+    const int32_t *matrix = gvd_av_display_matrix(stream);
+    if (!matrix)
+        return 0;
+    double degrees = av_display_rotation_get(matrix);
+    return isnan(degrees) ? 0 : ((int)lround(degrees) % 360 + 360) % 360;
+}
+
+static void describe_time(gvd_media *media, const AVFormatContext *format,
+                          AVStream *stream)
+{
+    media->time_base = from_av(stream->time_base);
+    media->average_frame_rate = from_av(stream->avg_frame_rate);
+    if (stream->avg_frame_rate.num <= 0)
+        media->average_frame_rate = from_av(stream->r_frame_rate);
+    media->pixel_aspect_ratio = from_av(
+        av_guess_sample_aspect_ratio((AVFormatContext *)format, stream, NULL));
+    media->start_pts = stream->start_time == AV_NOPTS_VALUE
+                           ? GVD_NO_PTS
+                           : stream->start_time;
+    media->header_frames = stream->nb_frames;
+    if (stream->duration != AV_NOPTS_VALUE)
+        media->header_duration =
+            (double)stream->duration * av_q2d(stream->time_base);
+    else if (format->duration != AV_NOPTS_VALUE)
+        media->header_duration = (double)format->duration / AV_TIME_BASE;
+}
+
+void gvd_media_describe(gvd_media *media, const AVFormatContext *format,
+                        AVStream *stream)
+{
+    const AVCodecParameters *codec = stream->codecpar;
+    *media = (gvd_media){
+        .codec_id = (int)codec->codec_id,
+        .stream_index = stream->index,
+        .width = codec->width,
+        .height = codec->height,
+        .rotation = rotation_of(stream),
+        .bit_rate = codec->bit_rate,
+    };
+    copy_word(media->format, sizeof media->format, format->iformat->name);
+    copy_word(media->codec, sizeof media->codec,
+              avcodec_get_name(codec->codec_id));
+    copy_word(media->profile, sizeof media->profile,
+              avcodec_profile_name(codec->codec_id, codec->profile));
+    describe_pixels(media, codec);
+    describe_color(media, codec);
+    describe_time(media, format, stream);
+}
