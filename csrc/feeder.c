@@ -1,0 +1,104 @@
+// The thread between source and workers: reads packets in the order of the
+// file, asks the plan where each belongs, and fills the jobs.
+#include "scheduler_impl.h"
+
+#include <stddef.h>
+
+// Room, or a reason to go on without: whoever is first in line is starving.
+static bool may_read_locked(const gvd_scheduler *s)
+{
+    const gvd_job *head = s->head;
+    return s->queued_bytes < GVD_QUEUED_LIMIT || s->wants_packets || !head ||
+           (!head->closed && gvd_job_pending(head) == 0);
+}
+
+static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
+                           gvd_error *err)
+{
+    bool first = !s->tail && s->stats.packets == 0;
+    int64_t number = s->current ? s->current->number + 1 : 0;
+    gvd_job *job = gvd_job_create(number, s->params.fallback != NULL);
+    if (!job)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    job->inexact_start = first && packet->entry != GVD_ENTRY_CLOSED;
+    if (s->tail)
+        s->tail->next = job;
+    else
+        s->head = job;
+    s->tail = job;
+    s->previous = s->current;
+    s->current = job;
+    return GVD_OK;
+}
+
+static void close_job_locked(gvd_scheduler *s, gvd_job *job)
+{
+    job->closed = true;
+    if (job->shown > s->longest_job)
+        s->longest_job = job->shown;
+}
+
+static int push_locked(gvd_scheduler *s, gvd_job *job, gvd_packet *packet,
+                       bool shown, gvd_error *err)
+{
+    s->queued_bytes += (int64_t)packet->size;
+    return gvd_job_push_packet(job, packet, shown, err);
+}
+
+static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
+                              gvd_error *err)
+{
+    gvd_route route = gvd_plan_route(&s->plan, packet);
+    if (route.closes_previous)
+        close_job_locked(s, s->previous);
+    int rc = route.opens ? open_job_locked(s, packet, err) : GVD_OK;
+    if (rc == GVD_OK && route.closes_before)
+        close_job_locked(s, s->previous);
+    if (rc == GVD_OK && route.to_previous)
+        rc = push_locked(s, s->previous, packet, route.shown_by_previous, err);
+    if (rc == GVD_OK && route.to_current)
+        rc = push_locked(s, s->current, packet, route.shown_by_current, err);
+    if (rc == GVD_OK && (route.shown_by_previous || route.shown_by_current))
+        rc = gvd_index_push(&s->index, packet->pts, packet->dts, err);
+    s->stats.packets++;
+    if (s->current && s->current->shown > s->longest_job)
+        s->longest_job = s->current->shown;
+    gvd_scheduler_wake_locked(s);
+    if (s->wants_packets)
+        pthread_cond_signal(&s->frames);
+    return rc;
+}
+
+static void end_locked(gvd_scheduler *s, int status)
+{
+    for (gvd_job *job = s->head; job; job = job->next)
+        if (!job->closed)
+            close_job_locked(s, job);
+    s->fed = true;
+    s->feed_status = status < 0 ? status : GVD_OK;
+    gvd_scheduler_wake_locked(s);
+    pthread_cond_broadcast(&s->frames);
+}
+
+void *gvd_feeder_main(void *scheduler)
+{
+    gvd_scheduler *s = scheduler;
+    int rc = GVD_OK;
+    pthread_mutex_lock(&s->lock);
+    while (rc == GVD_OK) {
+        while (!s->aborted && !may_read_locked(s))
+            pthread_cond_wait(&s->feed, &s->lock);
+        if (s->aborted)
+            break;
+        pthread_mutex_unlock(&s->lock);
+        gvd_packet *packet = NULL;
+        rc = s->params.read(s->params.context, &packet, &s->feed_error);
+        pthread_mutex_lock(&s->lock);
+        if (rc == GVD_OK)
+            rc = feed_packet_locked(s, packet, &s->feed_error);
+        gvd_packet_unref(&packet);
+    }
+    end_locked(s, rc);
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}

@@ -1,0 +1,202 @@
+// Creation, teardown and the consumer's end of the scheduler.
+#include "scheduler_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void gvd_scheduler_wake_locked(gvd_scheduler *scheduler)
+{
+    if (scheduler->waiting_workers > 0)
+        pthread_cond_broadcast(&scheduler->work);
+}
+
+static int start_threads(gvd_scheduler *s, gvd_error *err)
+{
+    if (pthread_create(&s->feeder, NULL, gvd_feeder_main, s))
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");
+    s->feeder_started = true;
+    for (int i = 0; i < s->params.workers; i++) {
+        s->workers[i].scheduler = s;
+        if (pthread_create(&s->workers[i].thread, NULL, gvd_worker_main,
+                           &s->workers[i]))
+            break;
+        s->worker_count++;
+    }
+    if (s->worker_count == 0)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");
+    return GVD_OK;
+}
+
+int gvd_scheduler_create(const gvd_scheduler_params *params,
+                         gvd_scheduler **out, gvd_error *err)
+{
+    gvd_scheduler *s = calloc(1, sizeof *s);
+    if (s)
+        s->workers = calloc((size_t)params->workers, sizeof *s->workers);
+    if (!s || !s->workers) {
+        free(s);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    s->params = *params;
+    s->frame_bytes = params->frame_bytes > 0 ? params->frame_bytes : 1;
+    s->session_cap = params->workers;
+    gvd_plan_init(&s->plan);
+    gvd_index_init(&s->index, &params->session.stream->media);
+    pthread_mutex_init(&s->lock, NULL);
+    gvd_cond_init(&s->work);
+    gvd_cond_init(&s->frames);
+    gvd_cond_init(&s->feed);
+    int rc = start_threads(s, err);
+    if (rc < 0)
+        gvd_scheduler_destroy(&s);
+    *out = s;
+    return rc;
+}
+
+void gvd_scheduler_abort(gvd_scheduler *scheduler)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    scheduler->aborted = true;
+    pthread_cond_broadcast(&scheduler->work);
+    pthread_cond_broadcast(&scheduler->frames);
+    pthread_cond_broadcast(&scheduler->feed);
+    pthread_mutex_unlock(&scheduler->lock);
+}
+
+void gvd_scheduler_destroy(gvd_scheduler **scheduler)
+{
+    gvd_scheduler *s = *scheduler;
+    *scheduler = NULL;
+    if (!s)
+        return;
+    gvd_scheduler_abort(s);
+    if (s->feeder_started)
+        pthread_join(s->feeder, NULL);
+    for (int i = 0; i < s->worker_count; i++)
+        pthread_join(s->workers[i].thread, NULL);
+    while (s->task_head) {
+        gvd_task *task = s->task_head;
+        s->task_head = task->next;
+        task->run(task, true);
+    }
+    while (s->head) {
+        gvd_job *job = s->head;
+        s->head = job->next;
+        gvd_job_free(&job);
+    }
+    gvd_index_free(&s->index);
+    pthread_cond_destroy(&s->feed);
+    pthread_cond_destroy(&s->frames);
+    pthread_cond_destroy(&s->work);
+    pthread_mutex_destroy(&s->lock);
+    free(s->workers);
+    free(s);
+}
+
+void gvd_scheduler_submit(gvd_scheduler *scheduler, gvd_task *task)
+{
+    gvd_scheduler *s = scheduler;
+    task->next = NULL;
+    pthread_mutex_lock(&s->lock);
+    if (s->task_tail)
+        s->task_tail->next = task;
+    else
+        s->task_head = task;
+    s->task_tail = task;
+    gvd_scheduler_wake_locked(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+// What to say when every job is done: the end, or why nothing came.
+static int finish_locked(const gvd_scheduler *s, gvd_error *err)
+{
+    if (s->feed_status < 0) {
+        *err = s->feed_error;
+        return s->feed_status;
+    }
+    if (s->stats.frames == 0 && s->decode_errors > 0)
+        return gvd_fail(err, GVD_ERR_DECODE,
+                        "none of its %lld packets could be decoded",
+                        (long long)s->stats.packets);
+    return GVD_EOF;
+}
+
+static gvd_frame *pop_frame_locked(gvd_scheduler *s, gvd_job *job)
+{
+    gvd_frame *frame = gvd_job_pop_frame(job);
+    s->held_bytes -= gvd_frame_bytes(frame);
+    s->stats.frames++;
+    s->stats.corrupt_frames += frame->corrupt;
+    frame->pts = gvd_index_next(&s->index, frame->pts);
+    gvd_scheduler_wake_locked(s);
+    return frame;
+}
+
+// GVD_AGAIN while there is nothing to give yet.
+static int try_next_locked(gvd_scheduler *s, gvd_frame **out, gvd_error *err)
+{
+    if (s->aborted)
+        return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+    gvd_job *job = s->head;
+    if (!job)
+        return s->fed ? finish_locked(s, err) : GVD_AGAIN;
+    if (job->frame_count > 0) {
+        s->wants_packets = !s->fed &&
+            !gvd_index_is_ready(&s->index, job->frames[job->frame_head]->pts);
+        if (s->wants_packets) {
+            pthread_cond_signal(&s->feed);
+            return GVD_AGAIN;
+        }
+        *out = pop_frame_locked(s, job);
+        return GVD_OK;
+    }
+    if (job->state != GVD_JOB_DONE)
+        return GVD_AGAIN;
+    if (job->status < 0) {
+        *err = job->error;
+        return job->status;
+    }
+    s->head = job->next;
+    if (!s->head)
+        s->tail = NULL;
+    gvd_job_free(&job);
+    gvd_scheduler_wake_locked(s); // the next job may go on now
+    return try_next_locked(s, out, err);
+}
+
+int gvd_scheduler_next(gvd_scheduler *scheduler, int timeout_ms,
+                       gvd_frame **out, gvd_error *err)
+{
+    gvd_scheduler *s = scheduler;
+    gvd_error unused;
+    err = err ? err : &unused;
+    *out = NULL;
+    pthread_mutex_lock(&s->lock);
+    int rc = try_next_locked(s, out, err);
+    if (rc == GVD_AGAIN && timeout_ms != 0) {
+        double start = gvd_seconds();
+        bool timed_out = false;
+        while (rc == GVD_AGAIN && !timed_out) {
+            timed_out = !gvd_wait(&s->frames, &s->lock, start, timeout_ms);
+            rc = try_next_locked(s, out, err);
+        }
+        s->stats.wait_decode += gvd_seconds() - start;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+void gvd_scheduler_stats(gvd_scheduler *scheduler, gvd_stats *stats)
+{
+    gvd_scheduler *s = scheduler;
+    pthread_mutex_lock(&s->lock);
+    *stats = s->stats;
+    stats->bytes_held = s->held_bytes;
+    const char *reason = s->params.workers_reason;
+    if (stats->sessions < s->params.workers)
+        reason = s->fewer_reason ? s->fewer_reason
+                                 : "there was no more work to share";
+    snprintf(stats->sessions_reason, sizeof stats->sessions_reason, "%s",
+             reason);
+    pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,57 @@
+// Decodes a stream with many sessions at once and gives its frames in order.
+//
+//   feeder thread   reads packets, asks the plan, fills the jobs
+//   worker threads  one session each: take the next job, decode, leave frames;
+//                   between packets they run tasks (conversion on the CPU)
+//   gvd_scheduler_next   frames of the first job, then of the second, ...
+//
+// Bounded: frames that wait never exceed the memory limit, but the first job
+// always goes on, so it cannot deadlock. A job whose frames differ from what
+// the plan expects is decoded again by the fallback backend.
+//
+// Thread-safety: all functions, except that destroy must be the last call.
+#pragma once
+
+#include "backend.h"
+#include "reader.h"
+
+// Work for the workers from above. Called once, on any worker thread or, with
+// cancelled set, while the scheduler is torn down.
+typedef struct gvd_task gvd_task;
+struct gvd_task {
+    void (*run)(gvd_task *task, bool cancelled);
+    gvd_task *next;
+};
+
+typedef struct gvd_scheduler_params {
+    const gvd_backend *backend;
+    const gvd_backend *fallback; // for checked backends, else NULL
+    gvd_session_params session;  // emit and context are the scheduler's
+    // Moves a frame of a CPU decoder to where the reader wants it, or NULL.
+    int (*place)(void *context, gvd_frame **frame, gvd_error *err);
+    // The next packet in file order; feeder thread only.
+    int (*read)(void *context, gvd_packet **out, gvd_error *err);
+    void *context; // of place and read
+    int workers;
+    const char *workers_reason; // why not more; a literal
+    int threads;                // cores for decoders that thread themselves
+    int64_t memory_limit;
+    int64_t frame_bytes; // about, until frames tell
+} gvd_scheduler_params;
+
+typedef struct gvd_scheduler gvd_scheduler;
+
+int gvd_scheduler_create(const gvd_scheduler_params *params,
+                         gvd_scheduler **out, gvd_error *err);
+
+// GVD_OK with a reference, GVD_EOF, an error, or GVD_AGAIN when timeout_ms (-1:
+// for ever) has passed.
+int gvd_scheduler_next(gvd_scheduler *scheduler, int timeout_ms,
+                       gvd_frame **out, gvd_error *err);
+
+void gvd_scheduler_submit(gvd_scheduler *scheduler, gvd_task *task);
+
+// Ends every wait with GVD_ERR_CLOSED. The source must be told separately.
+void gvd_scheduler_abort(gvd_scheduler *scheduler);
+void gvd_scheduler_stats(gvd_scheduler *scheduler, gvd_stats *stats);
+void gvd_scheduler_destroy(gvd_scheduler **scheduler);

@@ -1,0 +1,80 @@
+// Inside of the scheduler: shared by scheduler.c, feeder.c and worker.c only.
+#pragma once
+
+#include <pthread.h>
+
+#include "index.h"
+#include "job.h"
+#include "plan.h"
+#include "scheduler.h"
+#include "wait.h"
+
+// Compressed bytes that may wait for a decoder, and that one job keeps so that
+// it can be decoded again.
+#define GVD_QUEUED_LIMIT (INT64_C(32) << 20)
+#define GVD_KEPT_LIMIT (INT64_C(64) << 20)
+// Frames that the first job may leave when all memory is taken.
+#define GVD_HEAD_FRAMES 8
+
+// A packet that was pushed and whose frame is not out yet.
+typedef struct gvd_expected {
+    int64_t ordinal, pts, duration;
+    bool key, shown;
+} gvd_expected;
+
+typedef struct gvd_worker {
+    gvd_scheduler *scheduler;
+    pthread_t thread;
+    // Worker thread only.
+    gvd_session *session; // of the backend
+    gvd_session *spare;   // of the fallback, once it was needed
+    gvd_job *job;
+    gvd_expected *expected;
+    size_t expected_count, expected_capacity;
+    int64_t skip;  // frames that an earlier decoder of this job gave already
+    bool checking; // the session is held to the plan
+    gvd_error error;
+} gvd_worker;
+
+struct gvd_scheduler {
+    // Immutable after create.
+    gvd_scheduler_params params;
+    pthread_t feeder;
+    gvd_worker *workers;
+    int worker_count;
+    bool feeder_started;
+
+    // Feeder thread only.
+    gvd_plan plan;
+    gvd_job *current, *previous;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;   // for workers: jobs, packets, tasks, room
+    pthread_cond_t frames; // for gvd_scheduler_next
+    pthread_cond_t feed;   // for the feeder: packets were taken
+    // Guarded by lock.
+    bool aborted;
+    gvd_job *head, *tail;
+    gvd_task *task_head, *task_tail;
+    gvd_index index;
+    bool wants_packets; // next() must see further ahead
+    bool fed;           // the feeder is done
+    int feed_status;
+    gvd_error feed_error;
+    int waiting_workers;
+    int sessions; // open now
+    int session_cap; // more could not be had
+    int running_jobs;
+    int64_t longest_job; // shown packets
+    int64_t queued_bytes, held_bytes, frame_bytes;
+    int64_t decode_errors;
+    int64_t jobs_done, jobs_redone;
+    const char *fewer_reason;
+    gvd_stats stats;
+};
+
+void *gvd_feeder_main(void *scheduler);
+void *gvd_worker_main(void *worker);
+
+// Wakes the workers if any of them waits.
+void gvd_scheduler_wake_locked(gvd_scheduler *scheduler);
