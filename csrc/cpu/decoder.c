@@ -1,0 +1,142 @@
+#include "cpu/decoder.h"
+
+#include <stdlib.h>
+
+#include <libswscale/swscale.h>
+
+#include "av.h"
+#include "log.h"
+#include "cpu/picture.h"
+
+struct gvd_session {
+    gvd_session_params params;
+    AVCodecContext *codec;
+    bool first;  // how codec was opened
+    int threads; // likewise
+    AVPacket *packet;
+    AVFrame *frame;
+    struct SwsContext *sws;
+};
+
+int gvd_cpu_session_open(const gvd_session_params *params, bool may_create,
+                         gvd_session **out, gvd_error *err)
+{
+    (void)may_create; // a decoder costs nothing worth saving
+    gvd_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    s->params = *params;
+    s->packet = av_packet_alloc();
+    s->frame = av_frame_alloc();
+    if (!s->packet || !s->frame) {
+        gvd_cpu_session_close(&s, true);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    *out = s;
+    return GVD_OK;
+}
+
+void gvd_cpu_session_close(gvd_session **session, bool failed)
+{
+    (void)failed;
+    gvd_session *s = *session;
+    *session = NULL;
+    if (!s)
+        return;
+    avcodec_free_context(&s->codec);
+    av_packet_free(&s->packet);
+    av_frame_free(&s->frame);
+    sws_freeContext(s->sws);
+    free(s);
+}
+
+static int open_codec(gvd_session *s, const gvd_job_start *start,
+                      gvd_error *err)
+{
+    const AVCodecParameters *parameters = s->params.stream->codec;
+    const AVCodec *decoder = avcodec_find_decoder(parameters->codec_id);
+    if (!decoder)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "this FFmpeg has no decoder for %s",
+                        avcodec_get_name(parameters->codec_id));
+    avcodec_free_context(&s->codec);
+    s->codec = avcodec_alloc_context3(decoder);
+    int code = s->codec ? avcodec_parameters_to_context(s->codec, parameters)
+                        : AVERROR(ENOMEM);
+    if (code >= 0) {
+        s->codec->thread_count = start->threads;
+        // Behaviour 21 and 23 in docs/design.md say what these are for.
+        s->codec->flags |= AV_CODEC_FLAG_BITEXACT | AV_CODEC_FLAG_UNALIGNED;
+        if (!start->first)
+            s->codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
+        code = avcodec_open2(s->codec, decoder, NULL);
+    }
+    if (code < 0) {
+        char text[AV_ERROR_MAX_STRING_SIZE];
+        avcodec_free_context(&s->codec);
+        return gvd_fail(err, GVD_ERR_DECODE, "the %s decoder does not open: %s",
+                        decoder->name, gvd_av_error(code, text));
+    }
+    s->first = start->first;
+    s->threads = start->threads;
+    return GVD_OK;
+}
+
+int gvd_cpu_session_begin(gvd_session *session, const gvd_job_start *start,
+                          gvd_error *err)
+{
+    gvd_session *s = session;
+    if (s->codec && s->first == start->first && s->threads == start->threads) {
+        avcodec_flush_buffers(s->codec);
+        return GVD_OK;
+    }
+    return open_codec(s, start, err);
+}
+
+// Emits what the decoder has: GVD_OK when it wants more packets, GVD_EOF when
+// it is drained.
+static int receive(gvd_session *s, gvd_error *err)
+{
+    for (;;) {
+        int code = avcodec_receive_frame(s->codec, s->frame);
+        if (code == AVERROR(EAGAIN))
+            return GVD_OK;
+        if (code == AVERROR_EOF)
+            return GVD_EOF;
+        if (code == AVERROR(ENOMEM))
+            return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+        if (code < 0)
+            continue; // this picture is lost, libavcodec has logged it
+        gvd_frame *frame = NULL;
+        int rc = gvd_picture_wrap(s->frame, &s->params.stream->media,
+                                  s->params.rgb_only, &s->sws, &frame, err);
+        av_frame_unref(s->frame);
+        if (rc == GVD_OK)
+            rc = s->params.emit(s->params.context, frame);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+int gvd_cpu_session_push(gvd_session *session, const gvd_packet *packet,
+                         bool shown, gvd_error *err)
+{
+    (void)shown;
+    gvd_session *s = session;
+    if (packet) {
+        if (av_packet_ref(s->packet, packet->owner) < 0)
+            return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+        // Decoders hand timestamps through: so a frame tells its packet.
+        s->packet->pts = s->packet->dts = packet->ordinal;
+    }
+    for (;;) {
+        int code = avcodec_send_packet(s->codec, packet ? s->packet : NULL);
+        int rc = code == AVERROR(ENOMEM)
+                     ? gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory")
+                     : receive(s, err);
+        if (rc < 0 || code != AVERROR(EAGAIN)) {
+            av_packet_unref(s->packet);
+            return rc < 0 ? rc : GVD_OK;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+// A libavcodec decoder as a decode session. See backend.h for the contract.
+#pragma once
+
+#include "backend.h"
+
+int gvd_cpu_session_open(const gvd_session_params *params, bool may_create,
+                         gvd_session **out, gvd_error *err);
+int gvd_cpu_session_begin(gvd_session *session, const gvd_job_start *start,
+                          gvd_error *err);
+int gvd_cpu_session_push(gvd_session *session, const gvd_packet *packet,
+                         bool shown, gvd_error *err);
+void gvd_cpu_session_close(gvd_session **session, bool failed);
