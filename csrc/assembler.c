@@ -1,0 +1,284 @@
+#include "assembler.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "batch.h"
+#include "cpu/convert.h"
+#include "cpu/host_pool.h"
+#include "wait.h"
+
+// A batch in the making.
+typedef struct draft {
+    gvd_batch *batch;
+    int pending;   // frames that are still being converted
+    bool complete; // takes no more frames
+    struct draft *next;
+} draft;
+
+struct gvd_assembler {
+    // Immutable after create.
+    gvd_scheduler *scheduler;
+    int batch_size, depth;
+    enum gvd_dimension_order order;
+    pthread_t thread;
+
+    draft *current; // that takes frames; the assembling thread only
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    // Guarded by lock.
+    draft *head, *tail;
+    int drafts;
+    bool stopped;
+    int end; // GVD_OK while frames come, then GVD_EOF or an error
+    gvd_error end_error;
+    int convert_status;
+    gvd_error convert_error;
+};
+
+typedef struct convert_task {
+    gvd_task task;
+    gvd_assembler *assembler;
+    draft *draft;
+    gvd_frame *frame;
+    uint8_t *destination;
+} convert_task;
+
+static void run_convert(gvd_task *task, bool cancelled)
+{
+    convert_task *t = (convert_task *)task;
+    gvd_assembler *a = t->assembler;
+    gvd_error err = {0};
+    int rc = cancelled ? GVD_ERR_CLOSED
+                       : gvd_cpu_convert(t->frame, t->destination, a->order,
+                                         &err);
+    gvd_frame_unref(&t->frame);
+    pthread_mutex_lock(&a->lock);
+    if (rc < 0 && a->convert_status == GVD_OK) {
+        a->convert_status = rc;
+        a->convert_error = err;
+    }
+    if (--t->draft->pending == 0)
+        pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+    free(t);
+}
+
+static void free_draft(draft *d)
+{
+    gvd_batch_free(&d->batch);
+    free(d);
+}
+
+// Starts a batch for frames like this one, once the caller has room for it.
+static int start_draft(gvd_assembler *a, const gvd_frame *frame, gvd_error *err)
+{
+    pthread_mutex_lock(&a->lock);
+    while (a->drafts >= a->depth && !a->stopped)
+        pthread_cond_wait(&a->changed, &a->lock);
+    bool stopped = a->stopped;
+    pthread_mutex_unlock(&a->lock);
+    if (stopped)
+        return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+    draft *d = calloc(1, sizeof *d);
+    if (!d)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    int64_t shape[GVD_MAX_DIMS];
+    gvd_batch_shape(a->order, a->batch_size, frame->width, frame->height, shape);
+    int rc = gvd_batch_create(a->batch_size, &d->batch, err);
+    if (rc == GVD_OK)
+        rc = gvd_host_tensor_create(4, shape, &d->batch->tensor, err);
+    if (rc < 0) {
+        free_draft(d);
+        return rc;
+    }
+    pthread_mutex_lock(&a->lock);
+    if (a->tail)
+        a->tail->next = d;
+    else
+        a->head = d;
+    a->tail = a->current = d;
+    a->drafts++;
+    pthread_mutex_unlock(&a->lock);
+    return GVD_OK;
+}
+
+// The current draft takes no more frames: its first dimension is what it has.
+static void complete_draft(gvd_assembler *a)
+{
+    draft *d = a->current;
+    a->current = NULL;
+    if (!d)
+        return;
+    int64_t shape[GVD_MAX_DIMS];
+    for (int i = 0; i < GVD_MAX_DIMS; i++)
+        shape[i] = d->batch->tensor->shape[i];
+    pthread_mutex_lock(&a->lock);
+    shape[0] = d->batch->count;
+    gvd_tensor_set_shape(d->batch->tensor, GVD_MAX_DIMS, shape);
+    d->complete = true;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static bool fits(const draft *d, const gvd_frame *frame)
+{
+    if (!d)
+        return false;
+    const gvd_frame *first = d->batch->frames[0];
+    return first->width == frame->width && first->height == frame->height;
+}
+
+static int place_frame(gvd_assembler *a, gvd_frame *frame, gvd_error *err)
+{
+    if (!fits(a->current, frame)) {
+        complete_draft(a);
+        int rc = start_draft(a, frame, err);
+        if (rc < 0)
+            return rc;
+    }
+    draft *d = a->current;
+    convert_task *t = calloc(1, sizeof *t);
+    gvd_frame *facts = t ? gvd_frame_copy_facts(frame) : NULL;
+    if (!facts) {
+        free(t);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    int slot = d->batch->count;
+    d->batch->frames[slot] = facts;
+    *t = (convert_task){
+        .task.run = run_convert,
+        .assembler = a,
+        .draft = d,
+        .frame = gvd_frame_ref(frame),
+        .destination =
+            d->batch->tensor->data + slot * d->batch->tensor->strides[0],
+    };
+    pthread_mutex_lock(&a->lock);
+    d->batch->count++;
+    d->pending++;
+    pthread_mutex_unlock(&a->lock);
+    gvd_scheduler_submit(a->scheduler, &t->task);
+    if (slot + 1 == a->batch_size)
+        complete_draft(a);
+    return GVD_OK;
+}
+
+static void *assemble(void *assembler)
+{
+    gvd_assembler *a = assembler;
+    gvd_error err = {0};
+    int rc = GVD_OK;
+    while (rc == GVD_OK) {
+        gvd_frame *frame = NULL;
+        rc = gvd_scheduler_next(a->scheduler, -1, &frame, &err);
+        if (rc == GVD_OK)
+            rc = place_frame(a, frame, &err);
+        gvd_frame_unref(&frame);
+    }
+    complete_draft(a);
+    pthread_mutex_lock(&a->lock);
+    a->end = rc;
+    a->end_error = err;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+int gvd_assembler_create(gvd_scheduler *scheduler, int batch_size, int depth,
+                         enum gvd_dimension_order order, gvd_assembler **out,
+                         gvd_error *err)
+{
+    gvd_assembler *a = calloc(1, sizeof *a);
+    if (!a)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    a->scheduler = scheduler;
+    a->batch_size = batch_size;
+    a->depth = depth;
+    a->order = order;
+    pthread_mutex_init(&a->lock, NULL);
+    gvd_cond_init(&a->changed);
+    if (pthread_create(&a->thread, NULL, assemble, a)) {
+        pthread_cond_destroy(&a->changed);
+        pthread_mutex_destroy(&a->lock);
+        free(a);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");
+    }
+    *out = a;
+    return GVD_OK;
+}
+
+static bool is_ready(const draft *d)
+{
+    return d && d->complete && d->pending == 0;
+}
+
+// GVD_AGAIN while there is nothing to give yet.
+static int try_take_locked(gvd_assembler *a, gvd_batch **out, gvd_error *err)
+{
+    if (a->convert_status < 0) {
+        *err = a->convert_error;
+        return a->convert_status;
+    }
+    draft *d = a->head;
+    if (!d && a->end != GVD_OK) {
+        *err = a->end_error;
+        return a->end;
+    }
+    if (!is_ready(d))
+        return GVD_AGAIN;
+    a->head = d->next;
+    if (!a->head)
+        a->tail = NULL;
+    a->drafts--;
+    pthread_cond_broadcast(&a->changed);
+    *out = d->batch;
+    free(d);
+    return GVD_OK;
+}
+
+int gvd_assembler_next(gvd_assembler *assembler, int timeout_ms,
+                       gvd_batch **out, double *converting, gvd_error *err)
+{
+    gvd_assembler *a = assembler;
+    double start = gvd_seconds();
+    bool timed_out = timeout_ms == 0;
+    pthread_mutex_lock(&a->lock);
+    int rc = try_take_locked(a, out, err);
+    while (rc == GVD_AGAIN && !timed_out) {
+        double since = gvd_seconds();
+        bool filled = a->head && a->head->complete;
+        timed_out = !gvd_wait(&a->changed, &a->lock, start, timeout_ms);
+        if (filled)
+            *converting += gvd_seconds() - since;
+        rc = try_take_locked(a, out, err);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return rc;
+}
+
+void gvd_assembler_stop(gvd_assembler *assembler)
+{
+    pthread_mutex_lock(&assembler->lock);
+    assembler->stopped = true;
+    pthread_cond_broadcast(&assembler->changed);
+    pthread_mutex_unlock(&assembler->lock);
+    pthread_join(assembler->thread, NULL);
+}
+
+void gvd_assembler_destroy(gvd_assembler **assembler)
+{
+    gvd_assembler *a = *assembler;
+    *assembler = NULL;
+    if (!a)
+        return;
+    while (a->head) {
+        draft *d = a->head;
+        a->head = d->next;
+        free_draft(d);
+    }
+    pthread_cond_destroy(&a->changed);
+    pthread_mutex_destroy(&a->lock);
+    free(a);
+}

@@ -1,0 +1,23 @@
+// Frames of a scheduler, converted by its workers into batches of host memory.
+//
+// A thread of its own gives every frame its place in a batch as soon as its
+// turn comes, so that conversion runs ahead of the caller, on all cores.
+#pragma once
+
+#include "scheduler.h"
+
+typedef struct gvd_assembler gvd_assembler;
+
+int gvd_assembler_create(gvd_scheduler *scheduler, int batch_size, int depth,
+                         enum gvd_dimension_order order, gvd_assembler **out,
+                         gvd_error *err);
+
+// The next complete batch, GVD_EOF, an error, or GVD_AGAIN after timeout_ms
+// (-1: never). Waiting for conversion is added to *converting, in seconds.
+int gvd_assembler_next(gvd_assembler *assembler, int timeout_ms,
+                       gvd_batch **out, double *converting, gvd_error *err);
+
+// After gvd_scheduler_abort and before gvd_scheduler_destroy: ends the thread.
+void gvd_assembler_stop(gvd_assembler *assembler);
+// After gvd_scheduler_destroy, when no task is left.
+void gvd_assembler_destroy(gvd_assembler **assembler);

@@ -1,0 +1,50 @@
+#include "batch.h"
+
+#include <stdlib.h>
+
+int gvd_batch_create(int capacity, gvd_batch **out, gvd_error *err)
+{
+    gvd_batch *batch = calloc(1, sizeof *batch);
+    if (batch)
+        batch->frames = calloc((size_t)capacity, sizeof(gvd_frame *));
+    if (!batch || !batch->frames) {
+        free(batch);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    *out = batch;
+    return GVD_OK;
+}
+
+void gvd_batch_free(gvd_batch **batch)
+{
+    gvd_batch *b = *batch;
+    *batch = NULL;
+    if (!b)
+        return;
+    for (int i = 0; i < b->count; i++)
+        gvd_frame_unref(&b->frames[i]);
+    gvd_tensor_unref(&b->tensor);
+    free(b->frames);
+    free(b);
+}
+
+void gvd_batch_shape(enum gvd_dimension_order order, int count, int width,
+                     int height, int64_t shape[GVD_MAX_DIMS])
+{
+    shape[0] = count;
+    shape[1] = order == GVD_NCHW ? 3 : height;
+    shape[2] = order == GVD_NCHW ? height : width;
+    shape[3] = order == GVD_NCHW ? width : 3;
+}
+
+int gvd_batch_drop_planes(gvd_batch *batch, gvd_error *err)
+{
+    for (int i = 0; i < batch->count; i++) {
+        gvd_frame *facts = gvd_frame_copy_facts(batch->frames[i]);
+        if (!facts)
+            return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+        gvd_frame_unref(&batch->frames[i]);
+        batch->frames[i] = facts;
+    }
+    return GVD_OK;
+}

@@ -1,0 +1,79 @@
+// In place of this folder in a build without CUDA: there is no GPU.
+#include "cuda/device.h"
+#include "cuda/info.h"
+
+static int no_cuda(gvd_error *err)
+{
+    return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                    "this gvdecode was built without CUDA");
+}
+
+static int open_session(const gvd_session_params *params, bool may_create,
+                        gvd_session **out, gvd_error *err)
+{
+    (void)params, (void)may_create, (void)out;
+    return no_cuda(err);
+}
+
+const gvd_backend gvd_cuda = {.name = "nvdec", .open = open_session};
+
+int gvd_cuda_device_count(gvd_error *err)
+{
+    no_cuda(err);
+    return 0;
+}
+
+int gvd_cuda_driver_version(void)
+{
+    return 0;
+}
+
+int gvd_cuda_describe(int index, gvd_cuda_device *device, gvd_error *err)
+{
+    (void)index, (void)device;
+    return no_cuda(err);
+}
+
+int gvd_cuda_use(int device, gvd_error *err)
+{
+    (void)device;
+    return no_cuda(err);
+}
+
+int gvd_cuda_can_decode(int device, const gvd_media *media, gvd_error *reason)
+{
+    (void)device, (void)media;
+    return no_cuda(reason);
+}
+
+int gvd_cuda_session_count(int device, const gvd_media *media)
+{
+    (void)device, (void)media;
+    return 1;
+}
+
+int64_t gvd_cuda_memory_default(int device)
+{
+    (void)device;
+    return 0;
+}
+
+int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
+{
+    (void)device, (void)frame;
+    return no_cuda(err);
+}
+
+int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
+                     enum gvd_dimension_order order,
+                     const gvd_allocator *allocator, gvd_tensor **out,
+                     gvd_error *err)
+{
+    (void)device, (void)frames, (void)count, (void)order, (void)allocator;
+    (void)out;
+    return no_cuda(err);
+}
+
+void gvd_cuda_trim(void)
+{
+}

@@ -1,0 +1,183 @@
+// Opening a video: the source, its facts, and which device decodes it.
+#include "reader_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/host_pool.h"
+#include "cuda/device.h"
+#include "cuda/info.h"
+
+static int open_source(const gvd_reader *reader, bool full_probe,
+                       gvd_source **out, gvd_error *err)
+{
+    gvd_source_params params = {
+        .url = reader->params.url,
+        .stream_index = reader->params.stream_index,
+        .ca_file = reader->params.ca_file,
+        .full_probe = full_probe,
+    };
+    int rc = gvd_source_open(&params, out, err);
+    if (rc == GVD_OK && reader->backend == &gvd_cuda)
+        rc = gvd_source_use_annexb(*out, err);
+    if (rc < 0) {
+        gvd_source_close(out);
+        gvd_error_prefix(err, "%s: ", reader->params.url);
+    }
+    return rc;
+}
+
+// The device that was asked for, or for "auto" what there is.
+static int choose_device(gvd_reader *r, gvd_error *err)
+{
+    r->device = r->params.device;
+    if (r->device.type == 0) {
+        bool gpu = gvd_cuda_device_count(NULL) > 0 &&
+                   gvd_cuda_use(r->device.id, NULL) == GVD_OK;
+        r->device.type = gpu ? GVD_DEVICE_CUDA : GVD_DEVICE_CPU;
+    }
+    if (r->device.type == GVD_DEVICE_CPU) {
+        r->device.id = 0;
+        return GVD_OK;
+    }
+    return gvd_cuda_use(r->device.id, err);
+}
+
+static int choose_backend(gvd_reader *r, gvd_error *err)
+{
+    r->backend = &gvd_cpu;
+    if (r->device.type == GVD_DEVICE_CPU)
+        return GVD_OK;
+    gvd_error reason = {0};
+    int rc = gvd_cuda_can_decode(r->device.id, &r->media, &reason);
+    if (rc == GVD_ERR_UNSUPPORTED) {
+        r->fallback = true;
+        snprintf(r->fallback_reason, sizeof r->fallback_reason, "%.255s",
+                 reason.text);
+        return GVD_OK;
+    }
+    if (rc < 0) {
+        *err = reason;
+        return rc;
+    }
+    r->backend = &gvd_cuda;
+    return gvd_source_use_annexb(r->source, err);
+}
+
+static int copy_params(gvd_reader *r, const gvd_reader_params *params,
+                       gvd_error *err)
+{
+    r->params = *params;
+    r->params.url = strdup(params->url);
+    r->params.ca_file = params->ca_file ? strdup(params->ca_file) : NULL;
+    if (!r->params.url || (params->ca_file && !r->params.ca_file))
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    return GVD_OK;
+}
+
+int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
+                    gvd_error *err)
+{
+    gvd_reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    gvd_ref_init(&r->ref);
+    pthread_mutex_init(&r->lock, NULL);
+    int rc = copy_params(r, params, err);
+    if (rc == GVD_OK)
+        rc = choose_device(r, err);
+    if (rc == GVD_OK)
+        rc = open_source(r, false, &r->source, err);
+    if (rc == GVD_OK) {
+        r->media = gvd_source_stream(r->source)->media;
+        rc = choose_backend(r, err);
+        if (rc < 0)
+            gvd_error_prefix(err, "%s: ", r->params.url);
+    }
+    if (rc < 0)
+        gvd_reader_unref(&r);
+    *out = r;
+    return rc;
+}
+
+void gvd_reader_unref(gvd_reader **reader)
+{
+    gvd_reader *r = *reader;
+    *reader = NULL;
+    if (!r || !gvd_ref_put(&r->ref))
+        return;
+    gvd_source_close(&r->source);
+    pthread_mutex_destroy(&r->lock);
+    free((char *)r->params.url);
+    free((char *)r->params.ca_file);
+    free(r);
+}
+
+void gvd_reader_close(gvd_reader **reader)
+{
+    gvd_reader *r = *reader;
+    if (r) {
+        pthread_mutex_lock(&r->lock);
+        gvd_source *source = r->source;
+        r->source = NULL;
+        pthread_mutex_unlock(&r->lock);
+        gvd_source_close(&source);
+    }
+    gvd_reader_unref(reader);
+}
+
+int gvd_reader_take_source(gvd_reader *reader, gvd_source **out, gvd_error *err)
+{
+    pthread_mutex_lock(&reader->lock);
+    *out = reader->source;
+    reader->source = NULL;
+    bool again = reader->media.seekable;
+    pthread_mutex_unlock(&reader->lock);
+    if (*out)
+        return GVD_OK;
+    if (!again)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "%s: a pipe can be read only once",
+                        reader->params.url);
+    return open_source(reader, false, out, err);
+}
+
+const gvd_media *gvd_reader_media(gvd_reader *reader)
+{
+    pthread_mutex_lock(&reader->lock);
+    gvd_source *full = NULL;
+    if (reader->media.partial && reader->media.seekable &&
+        open_source(reader, true, &full, NULL) == GVD_OK)
+        reader->media = gvd_source_stream(full)->media;
+    reader->media.partial = false;
+    pthread_mutex_unlock(&reader->lock);
+    gvd_source_close(&full);
+    return &reader->media;
+}
+
+gvd_rational gvd_reader_time_base(const gvd_reader *reader)
+{
+    return reader->media.time_base;
+}
+
+gvd_device gvd_reader_device(const gvd_reader *reader)
+{
+    return reader->device;
+}
+
+const char *gvd_reader_backend(const gvd_reader *reader)
+{
+    return reader->backend->name;
+}
+
+const char *gvd_reader_fallback_reason(const gvd_reader *reader)
+{
+    return reader->fallback ? reader->fallback_reason : NULL;
+}
+
+void gvd_trim(void)
+{
+    gvd_host_pool_trim();
+    gvd_cuda_trim();
+}

@@ -1,0 +1,101 @@
+// An open video and a sequential pass over it: what the binding calls.
+//
+//   gvd_reader    an open file: its metadata, its device, its backend
+//   gvd_pass      one reading from the first frame to the last, in batches
+//   gvd_batch     what a pass gives: one RGB tensor, or native frames
+//
+// Thread-safety: a gvd_reader and a gvd_pass may be used from several threads;
+// calls on one pass are put in a line. gvd_pass_abort may be called at any time
+// and ends every wait of that pass with GVD_ERR_CLOSED.
+#pragma once
+
+#include "media.h"
+#include "tensor.h"
+
+enum gvd_output {
+    GVD_OUTPUT_RGB24,
+    GVD_OUTPUT_NATIVE, // the decoded planes themselves
+};
+
+typedef struct gvd_reader_params {
+    const char *url;    // path or URL, UTF-8 (or the file system's bytes)
+    int stream_index;   // the container's number, or -1: the best video stream
+    gvd_device device;  // type 0: a GPU where there is one, else the CPU
+    enum gvd_output output;
+    enum gvd_dimension_order order;
+    int sessions;         // decoders at once, or 0: as many as it pays
+    int64_t memory_limit; // bytes of frames waiting, or 0: the default
+    const char *ca_file;  // certificates for https, or NULL
+} gvd_reader_params;
+
+// Memory for one output tensor, from an allocator above the core (torch).
+typedef struct gvd_block {
+    uint8_t *data;
+    void *handle;
+    void (*release)(void *handle); // any thread, no GIL
+} gvd_block;
+
+// Where GPU batches come from and on which CUstream they are made. Used only
+// in the thread that calls gvd_pass_next. With a NULL allocator the tensor
+// comes from the device's own pool and is made on a stream of ours.
+typedef struct gvd_allocator {
+    int (*allocate)(void *context, gvd_device device, int ndim,
+                    const int64_t *shape, gvd_block *block, gvd_error *err);
+    void *context;
+    void *stream;
+} gvd_allocator;
+
+typedef struct gvd_batch {
+    int count;
+    gvd_tensor *tensor; // RGB: (count, 3, H, W) or (count, H, W, 3); else NULL
+    gvd_frame **frames; // count frames; their planes only where tensor is NULL
+} gvd_batch;
+
+typedef struct gvd_stats {
+    int sessions;               // decoders that worked at once, at most
+    char sessions_reason[160];  // why not more
+    int64_t packets, frames;
+    int64_t corrupt_frames;     // concealed by the decoder
+    int64_t fallback_frames;    // decoded by the CPU for a GPU reader
+    int64_t bytes_held, bytes_held_max; // of frames waiting their turn
+    double wait_demux;   // seconds that decoders waited for packets, summed
+    double wait_decode;  // seconds that the caller waited for frames
+    double wait_convert; // seconds that the caller waited for conversion
+} gvd_stats;
+
+typedef struct gvd_reader gvd_reader;
+typedef struct gvd_pass gvd_pass;
+
+int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
+                    gvd_error *err);
+void gvd_reader_close(gvd_reader **reader);
+
+// May read the file once more, for facts that decoding did not need.
+const gvd_media *gvd_reader_media(gvd_reader *reader);
+// Known from opening on, without reading more.
+gvd_rational gvd_reader_time_base(const gvd_reader *reader);
+gvd_device gvd_reader_device(const gvd_reader *reader);
+const char *gvd_reader_backend(const gvd_reader *reader);         // "nvdec", "cpu"
+const char *gvd_reader_fallback_reason(const gvd_reader *reader); // or NULL
+
+// Starts to decode. The first pass takes the source as it was opened, later
+// ones open it again: GVD_ERR_UNSUPPORTED where that cannot be (a pipe).
+int gvd_pass_open(gvd_reader *reader, int batch_size, gvd_pass **out,
+                  gvd_error *err);
+
+// The next batch, of batch_size frames or fewer at the end or before a change
+// of size: GVD_OK, GVD_EOF, or an error after which the pass is over.
+int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
+                  gvd_batch **out, gvd_error *err);
+// Waits until gvd_pass_next would not wait long: GVD_OK, also at the end and
+// after an error; GVD_AGAIN when timeout_ms have passed first.
+int gvd_pass_wait(gvd_pass *pass, int timeout_ms);
+void gvd_pass_abort(gvd_pass *pass);
+void gvd_pass_stats(gvd_pass *pass, gvd_stats *stats);
+// Aborts, waits for the workers, frees. Frames and tensors live on.
+void gvd_pass_close(gvd_pass **pass);
+
+void gvd_batch_free(gvd_batch **batch);
+
+// Frees every idle session and buffer that the process keeps for later.
+void gvd_trim(void);
