@@ -50,9 +50,9 @@ static void run_convert(gvd_task *task, bool cancelled)
     convert_task *t = (convert_task *)task;
     gvd_assembler *a = t->assembler;
     gvd_error err = {0};
-    int rc = cancelled ? GVD_ERR_CLOSED
-                       : gvd_cpu_convert(t->frame, t->destination, a->order,
-                                         &err);
+    int rc = cancelled
+                 ? GVD_ERR_CLOSED
+                 : gvd_cpu_convert(t->frame, t->destination, a->order, &err);
     gvd_frame_unref(&t->frame);
     pthread_mutex_lock(&a->lock);
     if (rc < 0 && a->convert_status == GVD_OK) {
@@ -85,7 +85,8 @@ static int start_draft(gvd_assembler *a, const gvd_frame *frame, gvd_error *err)
     if (!d)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     int64_t shape[GVD_MAX_DIMS];
-    gvd_batch_shape(a->order, a->batch_size, frame->width, frame->height, shape);
+    gvd_tensor_rgb_shape(a->order, a->batch_size, frame->width, frame->height,
+                         shape);
     int rc = gvd_batch_create(a->batch_size, &d->batch, err);
     if (rc == GVD_OK)
         rc = gvd_host_tensor_create(4, shape, &d->batch->tensor, err);

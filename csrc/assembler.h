@@ -4,6 +4,7 @@
 // turn comes, so that conversion runs ahead of the caller, on all cores.
 #pragma once
 
+#include "reader.h"
 #include "scheduler.h"
 
 typedef struct gvd_assembler gvd_assembler;

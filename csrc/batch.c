@@ -28,15 +28,6 @@ void gvd_batch_free(gvd_batch **batch)
     free(b);
 }
 
-void gvd_batch_shape(enum gvd_dimension_order order, int count, int width,
-                     int height, int64_t shape[GVD_MAX_DIMS])
-{
-    shape[0] = count;
-    shape[1] = order == GVD_NCHW ? 3 : height;
-    shape[2] = order == GVD_NCHW ? height : width;
-    shape[3] = order == GVD_NCHW ? width : 3;
-}
-
 int gvd_batch_drop_planes(gvd_batch *batch, gvd_error *err)
 {
     for (int i = 0; i < batch->count; i++) {

@@ -6,8 +6,5 @@
 // Room for `capacity` frames; count is 0.
 int gvd_batch_create(int capacity, gvd_batch **out, gvd_error *err);
 
-void gvd_batch_shape(enum gvd_dimension_order order, int count, int width,
-                     int height, int64_t shape[GVD_MAX_DIMS]);
-
 // Keeps what is known of the frames and gives their pixels back.
 int gvd_batch_drop_planes(gvd_batch *batch, gvd_error *err);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "media.h"
+#include "stats.h"
 #include "tensor.h"
 
 enum gvd_output {
@@ -18,9 +19,9 @@ enum gvd_output {
 };
 
 typedef struct gvd_reader_params {
-    const char *url;    // path or URL, UTF-8 (or the file system's bytes)
-    int stream_index;   // the container's number, or -1: the best video stream
-    gvd_device device;  // type 0: a GPU where there is one, else the CPU
+    const char *url;   // path or URL, UTF-8 (or the file system's bytes)
+    int stream_index;  // the container's number, or -1: the best video stream
+    gvd_device device; // type 0: a GPU where there is one, else the CPU
     enum gvd_output output;
     enum gvd_dimension_order order;
     int sessions;         // decoders at once, or 0: as many as it pays
@@ -28,40 +29,11 @@ typedef struct gvd_reader_params {
     const char *ca_file;  // certificates for https, or NULL
 } gvd_reader_params;
 
-// Memory for one output tensor, from an allocator above the core (torch).
-typedef struct gvd_block {
-    uint8_t *data;
-    void *handle;
-    void (*release)(void *handle); // any thread, no GIL
-} gvd_block;
-
-// Where GPU batches come from and on which CUstream they are made. Used only
-// in the thread that calls gvd_pass_next. With a NULL allocator the tensor
-// comes from the device's own pool and is made on a stream of ours.
-typedef struct gvd_allocator {
-    int (*allocate)(void *context, gvd_device device, int ndim,
-                    const int64_t *shape, gvd_block *block, gvd_error *err);
-    void *context;
-    void *stream;
-} gvd_allocator;
-
 typedef struct gvd_batch {
     int count;
     gvd_tensor *tensor; // RGB: (count, 3, H, W) or (count, H, W, 3); else NULL
     gvd_frame **frames; // count frames; their planes only where tensor is NULL
 } gvd_batch;
-
-typedef struct gvd_stats {
-    int sessions;               // decoders that worked at once, at most
-    char sessions_reason[160];  // why not more
-    int64_t packets, frames;
-    int64_t corrupt_frames;     // concealed by the decoder
-    int64_t fallback_frames;    // decoded by the CPU for a GPU reader
-    int64_t bytes_held, bytes_held_max; // of frames waiting their turn
-    double wait_demux;   // seconds that decoders waited for packets, summed
-    double wait_decode;  // seconds that the caller waited for frames
-    double wait_convert; // seconds that the caller waited for conversion
-} gvd_stats;
 
 typedef struct gvd_reader gvd_reader;
 typedef struct gvd_pass gvd_pass;
@@ -75,7 +47,7 @@ const gvd_media *gvd_reader_media(gvd_reader *reader);
 // Known from opening on, without reading more.
 gvd_rational gvd_reader_time_base(const gvd_reader *reader);
 gvd_device gvd_reader_device(const gvd_reader *reader);
-const char *gvd_reader_backend(const gvd_reader *reader);         // "nvdec", "cpu"
+const char *gvd_reader_backend(const gvd_reader *reader); // "nvdec", "cpu"
 const char *gvd_reader_fallback_reason(const gvd_reader *reader); // or NULL
 
 // Starts to decode. The first pass takes the source as it was opened, later

@@ -13,7 +13,7 @@
 #pragma once
 
 #include "backend.h"
-#include "reader.h"
+#include "stats.h"
 
 // Work for the workers from above. Called once, on any worker thread or, with
 // cancelled set, while the scheduler is torn down.
@@ -33,6 +33,7 @@ typedef struct gvd_scheduler_params {
     int (*read)(void *context, gvd_packet **out, gvd_error *err);
     void *context; // of place and read
     int workers;
+    bool insist;                // open a session for each at any price
     const char *workers_reason; // why not more; a literal
     int threads;                // cores for decoders that thread themselves
     int64_t memory_limit;

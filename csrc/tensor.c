@@ -45,3 +45,12 @@ bool gvd_tensor_is_contiguous(const gvd_tensor *tensor)
     }
     return true;
 }
+
+void gvd_tensor_rgb_shape(enum gvd_dimension_order order, int count, int width,
+                          int height, int64_t shape[GVD_MAX_DIMS])
+{
+    shape[0] = count;
+    shape[1] = order == GVD_NCHW ? 3 : height;
+    shape[2] = order == GVD_NCHW ? height : width;
+    shape[3] = order == GVD_NCHW ? width : 3;
+}

@@ -57,7 +57,28 @@ void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape);
 int64_t gvd_tensor_bytes(const gvd_tensor *tensor);
 bool gvd_tensor_is_contiguous(const gvd_tensor *tensor);
 
+// Memory for one output tensor, from an allocator above the core (torch).
+typedef struct gvd_block {
+    uint8_t *data;
+    void *handle;
+    void (*release)(void *handle); // any thread, no GIL
+} gvd_block;
+
+// Where GPU batches come from and on which CUstream they are made. Used only
+// in the thread that asks for a batch. Without one the tensor comes from the
+// device's own pool and is made on a stream of ours.
+typedef struct gvd_allocator {
+    int (*allocate)(void *context, gvd_device device, int ndim,
+                    const int64_t *shape, gvd_block *block, gvd_error *err);
+    void *context;
+    void *stream;
+} gvd_allocator;
+
 enum gvd_dimension_order {
     GVD_NCHW,
     GVD_NHWC,
 };
+
+// The shape of `count` RGB pictures.
+void gvd_tensor_rgb_shape(enum gvd_dimension_order order, int count, int width,
+                          int height, int64_t shape[GVD_MAX_DIMS]);

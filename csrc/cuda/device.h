@@ -6,7 +6,7 @@
 #pragma once
 
 #include "backend.h"
-#include "reader.h"
+#include "tensor.h"
 
 // Loads the driver and retains the device's primary context, for good.
 int gvd_cuda_use(int device, gvd_error *err);

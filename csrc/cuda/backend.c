@@ -1,0 +1,108 @@
+// The GPU's decode sessions, and which streams they may be given.
+#include "backend.h"
+#include "cuda/buffer.h"
+#include "cuda/codecs.h"
+#include "cuda/decoder.h"
+#include "cuda/device.h"
+#include "cuda/session_pool.h"
+
+// Sessions beyond the engines: while one is flushed, the others keep every
+// engine busy.
+#define EXTRA_SESSIONS 3
+#define MEMORY_MAX (INT64_C(8) << 30)
+
+const gvd_backend gvd_cuda = {
+    .name = "nvdec",
+    .checked = true,
+    .open_seconds = 0.05,
+    .pixels_per_second = 1.4e9,
+    .open = gvd_cuda_session_open,
+    .begin = gvd_cuda_session_begin,
+    .push = gvd_cuda_session_push,
+    .close = gvd_cuda_session_close,
+};
+
+int gvd_cuda_use(int device, gvd_error *err)
+{
+    gvd_gpu *gpu;
+    return gvd_gpu_get(device, &gpu, err);
+}
+
+static int check_size(const gvd_media *media, const CUVIDDECODECAPS *caps,
+                      gvd_error *reason)
+{
+    unsigned width = (unsigned)media->width, height = (unsigned)media->height;
+    if (width < caps->nMinWidth || height < caps->nMinHeight)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "%ux%u is below this NVDEC's minimum of %ux%u for %s",
+                        width, height, caps->nMinWidth, caps->nMinHeight,
+                        media->codec);
+    if (width > caps->nMaxWidth || height > caps->nMaxHeight ||
+        width * height / 256 > caps->nMaxMBCount)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "%ux%u is above this NVDEC's maximum of %ux%u for %s",
+                        width, height, caps->nMaxWidth, caps->nMaxHeight,
+                        media->codec);
+    return GVD_OK;
+}
+
+int gvd_cuda_can_decode(int device, const gvd_media *media, gvd_error *reason)
+{
+    const gvd_cuda_codec_entry *entry = gvd_cuda_codec_find(media->codec_id);
+    if (!entry)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED, "no NVDEC decodes %s",
+                        media->codec);
+    if (!entry->exact)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "%s leaves rounding open, so NVDEC's pixels would "
+                        "differ from FFmpeg's",
+                        media->codec);
+    if (media->bit_depth != 8 || media->chroma_width != 1 ||
+        media->chroma_height != 1 || media->planes != 3)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "this version decodes only 8-bit 4:2:0 with NVDEC, "
+                        "not %s",
+                        media->pixel_format);
+    gvd_gpu *gpu;
+    CUVIDDECODECAPS caps;
+    int rc = gvd_gpu_get(device, &gpu, reason);
+    if (rc == GVD_OK)
+        rc = gvd_gpu_caps(gpu, entry->codec, cudaVideoChromaFormat_420, 8,
+                          &caps, reason);
+    if (rc < 0)
+        return rc;
+    if (!caps.bIsSupported)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "this GPU's NVDEC does not decode %s", media->codec);
+    return check_size(media, &caps, reason);
+}
+
+int gvd_cuda_session_count(int device, const gvd_media *media)
+{
+    const gvd_cuda_codec_entry *entry = gvd_cuda_codec_find(media->codec_id);
+    gvd_gpu *gpu;
+    CUVIDDECODECAPS caps;
+    if (!entry || gvd_gpu_get(device, &gpu, NULL) < 0 ||
+        gvd_gpu_caps(gpu, entry->codec, cudaVideoChromaFormat_420, 8, &caps,
+                     NULL) < 0)
+        return 1;
+    return (caps.nNumNVDECs > 0 ? caps.nNumNVDECs : 1) + EXTRA_SESSIONS;
+}
+
+int64_t gvd_cuda_memory_default(int device)
+{
+    gvd_gpu *gpu;
+    size_t free_bytes = 0, total = 0;
+    if (gvd_gpu_get(device, &gpu, NULL) < 0 || gvd_gpu_push(gpu, NULL) < 0)
+        return MEMORY_MAX;
+    gpu->drv->cuMemGetInfo(&free_bytes, &total);
+    gvd_gpu_pop(gpu);
+    int64_t quarter = (int64_t)(free_bytes / 4);
+    return quarter < MEMORY_MAX ? quarter : MEMORY_MAX;
+}
+
+void gvd_cuda_trim(void)
+{
+    gvd_decoder_trim();
+    gvd_buffer_trim();
+}

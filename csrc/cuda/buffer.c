@@ -1,0 +1,213 @@
+#include "cuda/buffer.h"
+
+#include <stdlib.h>
+
+#define IDLE_LIMIT ((size_t)8 << 30)
+
+static struct {
+    pthread_mutex_t lock;
+    // Guarded by lock.
+    gvd_buffer *first, *last; // first is idle longest
+    size_t bytes;
+} idle = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void destroy(gvd_buffer *b)
+{
+    if (b->memory)
+        b->gpu->drv->cuMemFree(b->memory);
+    if (b->event)
+        b->gpu->drv->cuEventDestroy(b->event);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
+
+static gvd_buffer *unlink_locked(gvd_buffer *before, gvd_buffer *b)
+{
+    if (before)
+        before->next = b->next;
+    else
+        idle.first = b->next;
+    if (idle.last == b)
+        idle.last = before;
+    b->next = NULL;
+    idle.bytes -= b->capacity;
+    return b;
+}
+
+// The buffer of about this size that has been idle longest: its event is the
+// likeliest to be over.
+static gvd_buffer *take(const gvd_gpu *gpu, size_t bytes)
+{
+    pthread_mutex_lock(&idle.lock);
+    gvd_buffer *before = NULL, *b = idle.first;
+    while (b && (b->gpu != gpu || b->capacity < bytes ||
+                 b->capacity > bytes + bytes / 4)) {
+        before = b;
+        b = b->next;
+    }
+    if (b)
+        unlink_locked(before, b);
+    pthread_mutex_unlock(&idle.lock);
+    return b;
+}
+
+// Frees idle buffers, oldest first, until no more than `keep` bytes are left.
+static void shrink(const gvd_gpu *gpu, size_t keep)
+{
+    for (;;) {
+        pthread_mutex_lock(&idle.lock);
+        gvd_buffer *before = NULL, *b = idle.bytes > keep ? idle.first : NULL;
+        while (b && b->gpu != gpu) {
+            before = b;
+            b = b->next;
+        }
+        if (b)
+            unlink_locked(before, b);
+        pthread_mutex_unlock(&idle.lock);
+        if (!b)
+            return;
+        destroy(b); // cuMemFree itself waits for work that uses the memory
+    }
+}
+
+static int create(gvd_gpu *gpu, size_t bytes, gvd_buffer **out, gvd_error *err)
+{
+    const gvd_driver *drv = gpu->drv;
+    gvd_buffer *b = calloc(1, sizeof *b);
+    if (!b)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    b->gpu = gpu;
+    b->capacity = bytes;
+    pthread_mutex_init(&b->lock, NULL);
+    int rc = bytes > 0 ? CU(err, drv->cuMemAlloc(&b->memory, bytes)) : GVD_OK;
+    if (rc == GVD_ERR_NO_MEMORY) {
+        shrink(gpu, 0);
+        rc = CU(err, drv->cuMemAlloc(&b->memory, bytes));
+    }
+    if (rc == GVD_OK)
+        rc = CU(err, drv->cuEventCreate(&b->event, CU_EVENT_DISABLE_TIMING));
+    if (rc == GVD_ERR_NO_MEMORY) {
+        size_t free_bytes = 0, total = 0;
+        drv->cuMemGetInfo(&free_bytes, &total);
+        rc = gvd_fail(err, rc,
+                      "no %zu MiB of device memory for a buffer: %zu of %zu "
+                      "MiB are free; a smaller batch_size or memory_limit "
+                      "needs less",
+                      bytes >> 20, free_bytes >> 20, total >> 20);
+    }
+    if (rc < 0) {
+        destroy(b);
+        return rc;
+    }
+    *out = b;
+    return GVD_OK;
+}
+
+int gvd_buffer_get(gvd_gpu *gpu, size_t bytes, CUstream stream,
+                   gvd_buffer **out, gvd_error *err)
+{
+    gvd_buffer *b = take(gpu, bytes);
+    if (!b) {
+        shrink(gpu, IDLE_LIMIT);
+        return create(gpu, bytes, out, err);
+    }
+    int rc = CU(err, gpu->drv->cuStreamWaitEvent(stream, b->event, 0));
+    if (rc < 0) {
+        destroy(b);
+        return rc;
+    }
+    *out = b;
+    return GVD_OK;
+}
+
+int gvd_buffer_mark(gvd_buffer *buffer, CUstream stream, gvd_error *err)
+{
+    return CU(err, buffer->gpu->drv->cuEventRecord(buffer->event, stream));
+}
+
+static int remember(gvd_buffer *b, CUstream stream)
+{
+    int rc = GVD_OK;
+    pthread_mutex_lock(&b->lock);
+    int at = 0;
+    while (at < b->user_count && b->users[at] != stream)
+        at++;
+    if (at == b->user_count && at < GVD_MAX_USERS)
+        b->users[b->user_count++] = stream;
+    else if (at == GVD_MAX_USERS)
+        rc = GVD_ERR_UNSUPPORTED;
+    pthread_mutex_unlock(&b->lock);
+    return rc;
+}
+
+int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err)
+{
+    const gvd_driver *drv = buffer->gpu->drv;
+    int capturing = 0;
+    int rc = CU(err, drv->cuStreamIsCapturing(stream, &capturing));
+    if (rc == GVD_OK && capturing)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "the stream is capturing a graph, which cannot wait "
+                        "for a decoder");
+    if (rc == GVD_OK && remember(buffer, stream) < 0)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "one array can be used on %d streams at most",
+                        GVD_MAX_USERS);
+    if (rc == GVD_OK)
+        rc = CU(err, drv->cuStreamWaitEvent(stream, buffer->event, 0));
+    return rc;
+}
+
+// Lets the event be the end of what every user has queued until now. The
+// streams are their owners': one that is gone already has no work left.
+static void collect_users(gvd_buffer *b)
+{
+    gvd_gpu *gpu = b->gpu;
+    const gvd_driver *drv = gpu->drv;
+    CUevent event;
+    if (gvd_gpu_push(gpu, NULL) < 0)
+        return;
+    if (drv->cuEventCreate(&event, CU_EVENT_DISABLE_TIMING) == CUDA_SUCCESS) {
+        pthread_mutex_lock(&gpu->lock);
+        drv->cuStreamWaitEvent(gpu->copy_stream, b->event, 0);
+        for (int i = 0; i < b->user_count; i++)
+            if (drv->cuEventRecord(event, b->users[i]) == CUDA_SUCCESS)
+                drv->cuStreamWaitEvent(gpu->copy_stream, event, 0);
+        drv->cuEventRecord(b->event, gpu->copy_stream);
+        pthread_mutex_unlock(&gpu->lock);
+        drv->cuEventDestroy(event);
+    }
+    gvd_gpu_pop(gpu);
+    b->user_count = 0;
+}
+
+void gvd_buffer_put(gvd_buffer **buffer)
+{
+    gvd_buffer *b = *buffer;
+    *buffer = NULL;
+    if (!b)
+        return;
+    if (b->user_count > 0)
+        collect_users(b);
+    pthread_mutex_lock(&idle.lock);
+    if (idle.last)
+        idle.last->next = b;
+    else
+        idle.first = b;
+    idle.last = b;
+    idle.bytes += b->capacity;
+    pthread_mutex_unlock(&idle.lock);
+}
+
+void gvd_buffer_trim(void)
+{
+    for (int i = 0; i < GVD_MAX_GPUS; i++) {
+        pthread_mutex_lock(&idle.lock);
+        gvd_gpu *gpu = idle.first ? idle.first->gpu : NULL;
+        pthread_mutex_unlock(&idle.lock);
+        if (!gpu || gvd_gpu_push(gpu, NULL) < 0)
+            return;
+        shrink(gpu, 0);
+        gvd_gpu_pop(gpu);
+    }
+}

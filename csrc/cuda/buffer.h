@@ -1,0 +1,44 @@
+// Device memory for frames and batches, recycled within the process.
+//
+// A buffer carries one event: recorded after the last work that touches its
+// memory, waited for before the next. So buffers go from stream to stream and
+// back without the host ever waiting.
+//
+// Thread-safety: all functions. The GPU's context must be current.
+#pragma once
+
+#include "cuda/gpu.h"
+
+#define GVD_MAX_USERS 4
+
+typedef struct gvd_buffer gvd_buffer;
+struct gvd_buffer {
+    gvd_gpu *gpu;
+    CUdeviceptr memory;
+    size_t capacity;
+    CUevent event;
+    gvd_buffer *next; // while it is idle
+
+    pthread_mutex_t lock;
+    // Guarded by lock. Streams that were handed the contents and whose work
+    // with them must be over before the memory is used again.
+    CUstream users[GVD_MAX_USERS];
+    int user_count;
+};
+
+// At least `bytes`, or with 0 a buffer for its event alone; what `stream` does
+// next comes after the former use.
+int gvd_buffer_get(gvd_gpu *gpu, size_t bytes, CUstream stream,
+                   gvd_buffer **out, gvd_error *err);
+
+// The contents are ready, or were last used, where `stream` is now.
+int gvd_buffer_mark(gvd_buffer *buffer, CUstream stream, gvd_error *err);
+
+// A reader outside of the core: `stream` waits for the contents, and the memory
+// will wait for it.
+int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err);
+
+// Gives it back. Any thread, whatever context is current.
+void gvd_buffer_put(gvd_buffer **buffer);
+
+void gvd_buffer_trim(void);

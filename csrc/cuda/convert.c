@@ -1,0 +1,220 @@
+// Frames in device memory to one RGB tensor: the last station on the GPU.
+//
+// The stream waits for the frames' events, one launch converts them all, and
+// each frame's memory waits for the launch: the host never does.
+#include <stdlib.h>
+
+#include "cuda/device.h"
+#include "cuda/kernels.h"
+#include "cuda/picture.h"
+
+typedef struct cuda_tensor {
+    gvd_tensor tensor;
+    gvd_gpu *gpu;
+    CUstream stream;    // on which the contents were made
+    gvd_buffer *buffer; // our memory, or without memory for its event only
+    gvd_block block;    // a caller's memory, else empty
+} cuda_tensor;
+
+// A block goes back to its allocator, which knows only the stream on which it
+// was allocated: that one waits for what others were told to do with it.
+static void release_block(cuda_tensor *t)
+{
+    gvd_gpu *gpu = t->gpu;
+    gvd_buffer *b = t->buffer;
+    if (b->user_count > 0 && gvd_gpu_push(gpu, NULL) == GVD_OK) {
+        for (int i = 0; i < b->user_count; i++)
+            if (gpu->drv->cuEventRecord(b->event, b->users[i]) == CUDA_SUCCESS)
+                gpu->drv->cuStreamWaitEvent(t->stream, b->event, 0);
+        gvd_gpu_pop(gpu);
+        b->user_count = 0;
+    }
+    t->block.release(t->block.handle);
+}
+
+static void release_tensor(gvd_tensor *tensor)
+{
+    cuda_tensor *t = (cuda_tensor *)tensor;
+    if (t->block.release)
+        release_block(t);
+    gvd_buffer_put(&t->buffer);
+    free(t);
+}
+
+static int order_tensor(gvd_tensor *tensor, void *stream, gvd_error *err)
+{
+    cuda_tensor *t = (cuda_tensor *)tensor;
+    // On its own stream a caller's memory is in order already.
+    if (t->block.release && stream == t->stream)
+        return GVD_OK;
+    int rc = gvd_gpu_push(t->gpu, err);
+    if (rc < 0)
+        return rc;
+    rc = gvd_buffer_order(t->buffer, stream, err);
+    gvd_gpu_pop(t->gpu);
+    return rc;
+}
+
+static int tensor_to_host(gvd_tensor *tensor, void *host, gvd_error *err)
+{
+    cuda_tensor *t = (cuda_tensor *)tensor;
+    const gvd_driver *drv = t->gpu->drv;
+    int rc = gvd_gpu_push(t->gpu, err);
+    if (rc < 0)
+        return rc;
+    CUstream copies = t->gpu->copy_stream;
+    rc = CU(err, drv->cuStreamWaitEvent(copies, t->buffer->event, 0));
+    if (rc == GVD_OK)
+        rc = CU(err, drv->cuMemcpyDtoHAsync(
+                         host, (CUdeviceptr)(uintptr_t)tensor->data,
+                         (size_t)gvd_tensor_bytes(tensor), copies));
+    if (rc == GVD_OK)
+        rc = CU(err, drv->cuStreamSynchronize(copies));
+    gvd_gpu_pop(t->gpu);
+    return rc;
+}
+
+static const gvd_tensor_ops cuda_ops = {
+    .release = release_tensor,
+    .order = order_tensor,
+    .to_host = tensor_to_host,
+};
+
+static int create_tensor(gvd_gpu *gpu, const int64_t shape[GVD_MAX_DIMS],
+                         const gvd_allocator *allocator, cuda_tensor **out,
+                         gvd_error *err)
+{
+    cuda_tensor *t = calloc(1, sizeof *t);
+    if (!t)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    t->gpu = gpu;
+    t->stream = allocator ? allocator->stream : gpu->convert_stream;
+    t->tensor = (gvd_tensor){
+        .ops = &cuda_ops,
+        .bits = 8,
+        .device = {GVD_DEVICE_CUDA, gpu->index},
+    };
+    gvd_ref_init(&t->tensor.ref);
+    gvd_tensor_set_shape(&t->tensor, GVD_MAX_DIMS, shape);
+    size_t bytes = allocator ? 0 : (size_t)gvd_tensor_bytes(&t->tensor);
+    int rc = allocator
+                 ? allocator->allocate(allocator->context, t->tensor.device,
+                                       GVD_MAX_DIMS, shape, &t->block, err)
+                 : GVD_OK;
+    if (rc == GVD_OK)
+        rc = gvd_buffer_get(gpu, bytes, t->stream, &t->buffer, err);
+    if (rc < 0) {
+        if (t->block.release)
+            t->block.release(t->block.handle);
+        free(t);
+        return rc;
+    }
+    t->tensor.data =
+        allocator ? t->block.data : (uint8_t *)(uintptr_t)t->buffer->memory;
+    *out = t;
+    return GVD_OK;
+}
+
+static int describe_frame(const gvd_frame *frame, struct gvd_kernel_frame *out,
+                          gvd_error *err)
+{
+    const gvd_plane *planes = frame->planes;
+    *out = (struct gvd_kernel_frame){
+        .y = (unsigned long long)(uintptr_t)planes[0].data,
+        .y_stride = (int)planes[0].stride,
+    };
+    if (frame->layout == GVD_LAYOUT_RGB24)
+        return GVD_OK;
+    out->u = (unsigned long long)(uintptr_t)planes[1].data;
+    out->v = (unsigned long long)(uintptr_t)planes[2].data;
+    out->u_stride = (int)planes[1].stride;
+    out->v_stride = (int)planes[2].stride;
+    out->chroma_step = planes[1].step;
+    return gvd_yuv_matrix_init(&out->matrix, frame->color, err);
+}
+
+static enum gvd_kernel choose_kernel(const gvd_frame *frame,
+                                     enum gvd_dimension_order order)
+{
+    if (frame->layout == GVD_LAYOUT_RGB24)
+        return order == GVD_NCHW ? GVD_KERNEL_RGB_NCHW : GVD_KERNEL_RGB_NHWC;
+    return order == GVD_NCHW ? GVD_KERNEL_YUV_NCHW : GVD_KERNEL_YUV_NHWC;
+}
+
+// Converts frames from the first on, as many as one launch takes; the number,
+// or an error.
+static int launch(const cuda_tensor *t, gvd_frame *const *frames, int count,
+                  enum gvd_dimension_order order, uint8_t *target,
+                  gvd_error *err)
+{
+    const gvd_driver *drv = t->gpu->drv;
+    const gvd_frame *first = frames[0];
+    struct gvd_kernel_params params = {
+        .dst = (unsigned long long)(uintptr_t)target,
+        .width = first->width,
+        .height = first->height,
+    };
+    int n = 0;
+    while (n < count && n < GVD_KERNEL_MAX_FRAMES &&
+           frames[n]->layout == first->layout) {
+        gvd_buffer *buffer = gvd_cuda_picture_buffer(frames[n]);
+        int rc = describe_frame(frames[n], &params.frames[n], err);
+        if (rc == GVD_OK)
+            rc = CU(err, drv->cuStreamWaitEvent(t->stream, buffer->event, 0));
+        if (rc < 0)
+            return rc;
+        n++;
+    }
+    params.frame_count = n;
+    struct gvd_kernel_grid grid =
+        gvd_kernel_grid_for(params.width, params.height, n);
+    CUfunction kernel = t->gpu->kernels[choose_kernel(first, order)];
+    void *arguments[] = {&params};
+    int rc = CU(err, drv->cuLaunchKernel(kernel, grid.x, grid.y, grid.z,
+                                         GVD_KERNEL_BLOCK_X, GVD_KERNEL_BLOCK_Y,
+                                         1, 0, t->stream, arguments, NULL));
+    for (int i = 0; rc == GVD_OK && i < n; i++)
+        rc =
+            gvd_buffer_mark(gvd_cuda_picture_buffer(frames[i]), t->stream, err);
+    return rc < 0 ? rc : n;
+}
+
+static int convert_all(cuda_tensor *t, gvd_frame *const *frames, int count,
+                       enum gvd_dimension_order order, gvd_error *err)
+{
+    int64_t frame_bytes = t->tensor.strides[0];
+    for (int done = 0; done < count;) {
+        int rc = launch(t, frames + done, count - done, order,
+                        t->tensor.data + done * frame_bytes, err);
+        if (rc < 0)
+            return rc;
+        done += rc;
+    }
+    return gvd_buffer_mark(t->buffer, t->stream, err);
+}
+
+int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
+                     enum gvd_dimension_order order,
+                     const gvd_allocator *allocator, gvd_tensor **out,
+                     gvd_error *err)
+{
+    gvd_gpu *gpu;
+    int rc = gvd_gpu_get(device, &gpu, err);
+    if (rc == GVD_OK)
+        rc = gvd_gpu_push(gpu, err);
+    if (rc < 0)
+        return rc;
+    int64_t shape[GVD_MAX_DIMS];
+    gvd_tensor_rgb_shape(order, count, frames[0]->width, frames[0]->height,
+                         shape);
+    cuda_tensor *t = NULL;
+    rc = create_tensor(gpu, shape, allocator, &t, err);
+    if (rc == GVD_OK)
+        rc = convert_all(t, frames, count, order, err);
+    gvd_gpu_pop(gpu);
+    gvd_tensor *tensor = t ? &t->tensor : NULL;
+    if (rc < 0 && tensor)
+        gvd_tensor_unref(&tensor);
+    *out = tensor;
+    return rc;
+}

@@ -1,0 +1,353 @@
+#include "cuda/decoder.h"
+
+#include <stdlib.h>
+
+#include "cuda/codecs.h"
+#include "cuda/picture.h"
+#include "cuda/session_pool.h"
+
+#define MAX_PICTURES 64
+// Pictures that the parser holds back so that their decoding overlaps.
+#define DISPLAY_DELAY 4
+#define EXTRA_SURFACES 4
+
+// What a decode surface holds.
+typedef struct picture {
+    int64_t ordinal;
+    bool shown;
+} picture;
+
+struct gvd_session {
+    gvd_session_params params;
+    gvd_gpu *gpu;
+    cudaVideoCodec codec;
+    bool reorders; // pictures are displayed later than they are decoded
+    gvd_decoder *decoder;
+    CUvideoparser parser;
+    CUVIDEOFORMAT format; // of the last sequence callback
+    bool job_started;     // a packet of this job was parsed
+
+    // The packet that is being parsed.
+    picture feeding;
+    picture pictures[MAX_PICTURES];
+    // Parser callbacks cannot return detail: the first failure waits here.
+    int status;
+    gvd_error error;
+};
+
+// --- parser callbacks ---
+
+static int park(gvd_session *s, int rc)
+{
+    if (rc < 0 && s->status == GVD_OK)
+        s->status = rc;
+    return rc >= 0;
+}
+
+static unsigned even(unsigned value)
+{
+    return (value + 1) & ~1u;
+}
+
+static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
+{
+    gvd_session *s = context;
+    if (s->status < 0)
+        return 0;
+    if (s->job_started && (s->format.coded_width != format->coded_width ||
+                           s->format.coded_height != format->coded_height))
+        return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
+                                "the size changes inside a GOP"));
+    if (format->chroma_format != cudaVideoChromaFormat_420 ||
+        format->bit_depth_luma_minus8 || format->bit_depth_chroma_minus8)
+        return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
+                                "the pixel format is not 8-bit 4:2:0"));
+    gvd_decoder_format wanted = {
+        .codec = format->codec,
+        .chroma = format->chroma_format,
+        .bit_depth = 8,
+        .width = even(format->coded_width),
+        .height = even(format->coded_height),
+        .surfaces = format->min_num_decode_surfaces + EXTRA_SURFACES,
+    };
+    int rc = s->decoder ? gvd_decoder_configure(s->decoder, &wanted, &s->error)
+                        : GVD_AGAIN;
+    if (rc == GVD_AGAIN) {
+        gvd_decoder_give(&s->decoder, false);
+        rc = gvd_decoder_take(s->gpu, &wanted, true, &s->decoder, &s->error);
+    }
+    s->format = *format;
+    return park(s, rc) ? (int)s->decoder->max_surfaces : 0;
+}
+
+static int CUDAAPI on_decode(void *context, CUVIDPICPARAMS *parameters)
+{
+    gvd_session *s = context;
+    if (s->status < 0 || !s->decoder)
+        return 0;
+    int index = parameters->CurrPicIdx;
+    if (index < 0 || index >= MAX_PICTURES)
+        return park(s, gvd_fail(&s->error, GVD_ERR_INTERNAL,
+                                "the parser uses surface %d", index));
+    s->pictures[index] = s->feeding;
+    return park(s, CU(&s->error, s->gpu->drv->cuvidDecodePicture(
+                                     s->decoder->handle, parameters)));
+}
+
+static void describe_frame(const gvd_session *s, gvd_frame *frame,
+                           CUdeviceptr memory, size_t stride)
+{
+    const CUVIDEOFORMAT *f = &s->format;
+    const gvd_media *media = &s->params.stream->media;
+    int matrix = f->video_signal_description.matrix_coefficients;
+    frame->layout = GVD_LAYOUT_YUV;
+    frame->pixel_format = "yuv420p";
+    frame->width = f->display_area.right - f->display_area.left;
+    frame->height = f->display_area.bottom - f->display_area.top;
+    frame->plane_count = 3;
+    frame->sample_bytes = 1;
+    frame->backend = "nvdec";
+    // The bitstream's tags before the container's.
+    frame->color.matrix =
+        matrix == 2 || matrix == 0 ? media->color.matrix : matrix;
+    frame->color.full_range =
+        f->video_signal_description.video_full_range_flag ||
+        media->color.full_range;
+    size_t left = (size_t)f->display_area.left,
+           top = (size_t)f->display_area.top;
+    uint8_t *luma = (uint8_t *)(uintptr_t)memory;
+    uint8_t *chroma = luma + stride * s->decoder->format.height;
+    chroma += top / 2 * stride + left / 2 * 2;
+    int half_width = (frame->width + 1) / 2,
+        half_height = (frame->height + 1) / 2;
+    frame->planes[0] =
+        (gvd_plane){luma + top * stride + left, (ptrdiff_t)stride, frame->width,
+                    frame->height, 1};
+    frame->planes[1] =
+        (gvd_plane){chroma, (ptrdiff_t)stride, half_width, half_height, 2};
+    frame->planes[2] =
+        (gvd_plane){chroma + 1, (ptrdiff_t)stride, half_width, half_height, 2};
+}
+
+// Copies the mapped surface, luma and chroma at once, on the decoder's stream:
+// what maps the surface next comes after the copy, so it may be unmapped now.
+static int copy_surface(gvd_session *s, CUdeviceptr surface, unsigned pitch,
+                        gvd_frame **out)
+{
+    const gvd_driver *drv = s->gpu->drv;
+    const gvd_decoder *d = s->decoder;
+    size_t stride = gvd_cuda_stride(d->format.width);
+    size_t rows = d->format.height + d->format.height / 2;
+    gvd_buffer *buffer;
+    int rc =
+        gvd_buffer_get(s->gpu, stride * rows, d->stream, &buffer, &s->error);
+    if (rc < 0)
+        return rc;
+    rc = gvd_cuda_picture_create(buffer, out, &s->error);
+    if (rc < 0)
+        return rc;
+    CUDA_MEMCPY2D copy = {
+        .srcMemoryType = CU_MEMORYTYPE_DEVICE,
+        .srcDevice = surface,
+        .srcPitch = pitch,
+        .dstMemoryType = CU_MEMORYTYPE_DEVICE,
+        .dstDevice = buffer->memory,
+        .dstPitch = stride,
+        .WidthInBytes = d->format.width,
+        .Height = rows,
+    };
+    rc = CU(&s->error, drv->cuMemcpy2DAsync(&copy, d->stream));
+    if (rc == GVD_OK)
+        rc = gvd_buffer_mark(buffer, d->stream, &s->error);
+    if (rc < 0) {
+        gvd_frame_unref(out);
+        return rc;
+    }
+    describe_frame(s, *out, buffer->memory, stride);
+    return GVD_OK;
+}
+
+static bool is_damaged(gvd_session *s, int index)
+{
+    CUVIDGETDECODESTATUS status = {0};
+    return s->gpu->drv->cuvidGetDecodeStatus(s->decoder->handle, index,
+                                             &status) == CUDA_SUCCESS &&
+           (status.decodeStatus == cuvidDecodeStatus_Error ||
+            status.decodeStatus == cuvidDecodeStatus_Error_Concealed);
+}
+
+static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
+                        int64_t ordinal)
+{
+    const gvd_driver *drv = s->gpu->drv;
+    CUVIDPROCPARAMS parameters = {
+        .progressive_frame = info->progressive_frame,
+        .second_field = info->repeat_first_field + 1,
+        .top_field_first = info->top_field_first,
+        .unpaired_field = info->repeat_first_field < 0,
+        .output_stream = s->decoder->stream,
+    };
+    unsigned long long surface = 0;
+    unsigned pitch = 0;
+    int rc = CU(&s->error,
+                drv->cuvidMapVideoFrame(s->decoder->handle, info->picture_index,
+                                        &surface, &pitch, &parameters));
+    if (rc < 0)
+        return rc;
+    bool damaged = is_damaged(s, info->picture_index);
+    gvd_frame *frame = NULL;
+    rc = copy_surface(s, surface, pitch, &frame);
+    int unmapped =
+        CU(&s->error, drv->cuvidUnmapVideoFrame(s->decoder->handle, surface));
+    if (rc < 0 || unmapped < 0) {
+        gvd_frame_unref(&frame);
+        return rc < 0 ? rc : unmapped;
+    }
+    frame->ordinal = ordinal;
+    frame->corrupt = damaged;
+    return s->params.emit(s->params.context, frame);
+}
+
+static int CUDAAPI on_display(void *context, CUVIDPARSERDISPINFO *info)
+{
+    gvd_session *s = context;
+    if (!info) // the end of the stream
+        return 1;
+    if (s->status < 0 || !s->decoder)
+        return 0;
+    // Without reordering what is displayed now belongs to the packet that is
+    // being parsed, whenever it was decoded (show_existing_frame).
+    picture p = s->feeding;
+    if (s->reorders)
+        p = s->pictures[info->picture_index % MAX_PICTURES];
+    if (!p.shown)
+        return 1;
+    return park(s, take_picture(s, info, p.ordinal));
+}
+
+// --- session ---
+
+static int create_parser(gvd_session *s, gvd_error *err)
+{
+    CUVIDPARSERPARAMS parameters = {
+        .CodecType = s->codec,
+        .ulMaxNumDecodeSurfaces = 1, // the sequence callback tells the number
+        .ulMaxDisplayDelay = s->reorders ? DISPLAY_DELAY : 0,
+        .pUserData = s,
+        .pfnSequenceCallback = on_sequence,
+        .pfnDecodePicture = on_decode,
+        .pfnDisplayPicture = on_display,
+    };
+    return CU(err,
+              s->gpu->drv->cuvidCreateVideoParser(&s->parser, &parameters));
+}
+
+// A decoder of the class that the container's size tells; the bitstream has the
+// last word in on_sequence.
+static int take_decoder(gvd_session *s, bool may_create, gvd_error *err)
+{
+    const gvd_media *media = &s->params.stream->media;
+    gvd_decoder_format format = {
+        .codec = s->codec,
+        .chroma = cudaVideoChromaFormat_420,
+        .bit_depth = 8,
+        .width = ((unsigned)media->width + 15) / 16 * 16,
+        .height = ((unsigned)media->height + 15) / 16 * 16,
+    };
+    return gvd_decoder_take(s->gpu, &format, may_create, &s->decoder, err);
+}
+
+int gvd_cuda_session_open(const gvd_session_params *params, bool may_create,
+                          gvd_session **out, gvd_error *err)
+{
+    gvd_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    int codec_id = params->stream->media.codec_id;
+    s->params = *params;
+    s->codec = gvd_cuda_codec_find(codec_id)->codec;
+    s->reorders =
+        s->codec == cudaVideoCodec_H264 || s->codec == cudaVideoCodec_HEVC;
+    int rc = gvd_gpu_get(params->device, &s->gpu, err);
+    if (rc == GVD_OK)
+        rc = gvd_gpu_push(s->gpu, err);
+    if (rc < 0) {
+        free(s);
+        return rc;
+    }
+    rc = take_decoder(s, may_create, err);
+    if (rc == GVD_OK)
+        rc = create_parser(s, err);
+    gvd_gpu_pop(s->gpu);
+    if (rc != GVD_OK)
+        gvd_cuda_session_close(&s, rc < 0);
+    *out = s;
+    return rc;
+}
+
+void gvd_cuda_session_close(gvd_session **session, bool failed)
+{
+    gvd_session *s = *session;
+    *session = NULL;
+    if (!s)
+        return;
+    if (gvd_gpu_push(s->gpu, NULL) == GVD_OK) {
+        s->status = GVD_ERR_CLOSED; // callbacks do nothing any more
+        if (s->parser)
+            s->gpu->drv->cuvidDestroyVideoParser(s->parser);
+        gvd_decoder_give(&s->decoder, failed);
+        gvd_gpu_pop(s->gpu);
+    }
+    free(s);
+}
+
+int gvd_cuda_session_begin(gvd_session *session, const gvd_job_start *start,
+                           gvd_error *err)
+{
+    (void)start, (void)err;
+    session->job_started = false;
+    session->status = GVD_OK;
+    return GVD_OK;
+}
+
+static int parse(gvd_session *s, const uint8_t *data, size_t size,
+                 unsigned long flags)
+{
+    CUVIDSOURCEDATAPACKET packet = {
+        .flags = flags,
+        .payload_size = size,
+        .payload = data,
+    };
+    int rc =
+        CU(&s->error, s->gpu->drv->cuvidParseVideoData(s->parser, &packet));
+    return s->status < 0 ? s->status : rc;
+}
+
+// One access unit a call, so that a picture's packet is known.
+static int parse_packet(gvd_session *s, const gvd_packet *packet, bool shown)
+{
+    const gvd_stream *stream = s->params.stream;
+    s->feeding = (picture){.ordinal = packet->ordinal, .shown = shown};
+    int rc = GVD_OK;
+    if (!s->job_started && stream->headers)
+        rc = parse(s, stream->headers, stream->headers_size, 0);
+    if (rc == GVD_OK)
+        rc = parse(s, packet->data, packet->size, CUVID_PKT_ENDOFPICTURE);
+    s->job_started = true;
+    return rc;
+}
+
+int gvd_cuda_session_push(gvd_session *session, const gvd_packet *packet,
+                          bool shown, gvd_error *err)
+{
+    gvd_session *s = session;
+    int rc = gvd_gpu_push(s->gpu, err);
+    if (rc < 0)
+        return rc;
+    rc = packet ? parse_packet(s, packet, shown)
+                : parse(s, NULL, 0, CUVID_PKT_ENDOFSTREAM);
+    gvd_gpu_pop(s->gpu);
+    if (rc < 0 && err != &s->error)
+        *err = s->error;
+    return rc;
+}

@@ -1,0 +1,171 @@
+#include "cuda/gpu.h"
+
+#include <stdlib.h>
+
+#include "cuda/kernel_image.h"
+#include "cuda/kernels.h"
+
+static struct {
+    pthread_mutex_t lock;
+    // Guarded by lock.
+    gvd_gpu *gpus[GVD_MAX_GPUS];
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+// The cubin of this major version with the highest minor that is not above the
+// device's, else the PTX, which newer devices compile.
+static const struct gvd_kernel_image *choose_image(int arch)
+{
+    const struct gvd_kernel_image *best = NULL;
+    for (int i = 0; i < gvd_kernel_image_count; i++) {
+        const struct gvd_kernel_image *image = &gvd_kernel_images[i];
+        if (image->arch == 0)
+            best = best ? best : image;
+        else if (image->arch / 10 == arch / 10 && image->arch <= arch)
+            best = image;
+    }
+    return best;
+}
+
+static int load_kernels(gvd_gpu *gpu, gvd_error *err)
+{
+    static const char *const names[GVD_KERNEL_COUNT] = {
+        [GVD_KERNEL_YUV_NCHW] = GVD_KERNEL_YUV420_TO_NCHW,
+        [GVD_KERNEL_YUV_NHWC] = GVD_KERNEL_YUV420_TO_NHWC,
+        [GVD_KERNEL_RGB_NCHW] = GVD_KERNEL_RGB24_TO_NCHW,
+        [GVD_KERNEL_RGB_NHWC] = GVD_KERNEL_RGB24_TO_NHWC,
+    };
+    const gvd_driver *drv = gpu->drv;
+    int major = 0, minor = 0;
+    drv->cuDeviceGetAttribute(
+        &major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, gpu->device);
+    drv->cuDeviceGetAttribute(
+        &minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, gpu->device);
+    const struct gvd_kernel_image *image = choose_image(major * 10 + minor);
+    CUmodule module;
+    int rc = image ? CU(err, drv->cuModuleLoadData(&module, image->data))
+                   : GVD_ERR_DRIVER;
+    if (rc < 0)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "gvdecode has no kernels that this GPU (sm_%d%d) and "
+                        "its driver take",
+                        major, minor);
+    for (int i = 0; rc == GVD_OK && i < GVD_KERNEL_COUNT; i++)
+        rc = CU(err,
+                drv->cuModuleGetFunction(&gpu->kernels[i], module, names[i]));
+    return rc;
+}
+
+static int fill_gpu(gvd_gpu *gpu, gvd_error *err)
+{
+    const gvd_driver *drv = gpu->drv;
+    int rc = CU(err, drv->cuDeviceGet(&gpu->device, gpu->index));
+    if (rc == GVD_OK)
+        rc = CU(err, drv->cuDevicePrimaryCtxRetain(&gpu->context, gpu->device));
+    if (rc == GVD_OK)
+        rc = gvd_gpu_push(gpu, err);
+    if (rc < 0)
+        return rc;
+    rc = CU(err,
+            drv->cuStreamCreate(&gpu->convert_stream, CU_STREAM_NON_BLOCKING));
+    if (rc == GVD_OK)
+        rc = CU(err,
+                drv->cuStreamCreate(&gpu->copy_stream, CU_STREAM_NON_BLOCKING));
+    if (rc == GVD_OK)
+        rc = load_kernels(gpu, err);
+    gvd_gpu_pop(gpu);
+    return rc;
+}
+
+static int create_gpu(int index, gvd_gpu **out, gvd_error *err)
+{
+    const gvd_driver *drv = gvd_driver_get(err);
+    if (!drv)
+        return GVD_ERR_UNSUPPORTED;
+    int count = 0;
+    int rc = CU(err, drv->cuDeviceGetCount(&count));
+    if (rc == GVD_OK && (index < 0 || index >= count || index >= GVD_MAX_GPUS))
+        rc = gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                      "there is no cuda:%d, this machine has %d GPU%s", index,
+                      count, count == 1 ? "" : "s");
+    if (rc < 0)
+        return rc;
+    gvd_gpu *gpu = calloc(1, sizeof *gpu);
+    if (!gpu)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    gpu->drv = drv;
+    gpu->index = index;
+    pthread_mutex_init(&gpu->lock, NULL);
+    rc = fill_gpu(gpu, err);
+    if (rc < 0) {
+        free(gpu); // the rest is the primary context's and goes with it
+        return rc;
+    }
+    *out = gpu;
+    return GVD_OK;
+}
+
+int gvd_gpu_get(int index, gvd_gpu **out, gvd_error *err)
+{
+    int rc = GVD_OK;
+    pthread_mutex_lock(&all.lock);
+    gvd_gpu *gpu = index >= 0 && index < GVD_MAX_GPUS ? all.gpus[index] : NULL;
+    if (!gpu) {
+        rc = create_gpu(index, &gpu, err);
+        if (rc == GVD_OK)
+            all.gpus[index] = gpu;
+    }
+    pthread_mutex_unlock(&all.lock);
+    *out = gpu;
+    return rc;
+}
+
+int gvd_gpu_push(gvd_gpu *gpu, gvd_error *err)
+{
+    return CU(err, gpu->drv->cuCtxPushCurrent(gpu->context));
+}
+
+void gvd_gpu_pop(gvd_gpu *gpu)
+{
+    CUcontext popped;
+    gpu->drv->cuCtxPopCurrent(&popped);
+}
+
+static int ask_caps(gvd_gpu *gpu, CUVIDDECODECAPS *caps, gvd_error *err)
+{
+    int rc = gvd_gpu_push(gpu, err);
+    if (rc < 0)
+        return rc;
+    rc = CU(err, gpu->drv->cuvidGetDecoderCaps(caps));
+    gvd_gpu_pop(gpu);
+    return rc;
+}
+
+int gvd_gpu_caps(gvd_gpu *gpu, cudaVideoCodec codec,
+                 cudaVideoChromaFormat chroma, int bit_depth,
+                 CUVIDDECODECAPS *caps, gvd_error *err)
+{
+    *caps = (CUVIDDECODECAPS){
+        .eCodecType = codec,
+        .eChromaFormat = chroma,
+        .nBitDepthMinus8 = (unsigned)bit_depth - 8,
+    };
+    pthread_mutex_lock(&gpu->lock);
+    int at = 0;
+    while (at < gpu->caps_count &&
+           (gpu->caps[at].eCodecType != codec ||
+            gpu->caps[at].eChromaFormat != chroma ||
+            gpu->caps[at].nBitDepthMinus8 != caps->nBitDepthMinus8))
+        at++;
+    bool cached = at < gpu->caps_count;
+    if (cached)
+        *caps = gpu->caps[at];
+    pthread_mutex_unlock(&gpu->lock);
+    if (cached)
+        return GVD_OK;
+    int rc = ask_caps(gpu, caps, err);
+    pthread_mutex_lock(&gpu->lock);
+    if (rc == GVD_OK && gpu->caps_count < GVD_MAX_CAPS)
+        gpu->caps[gpu->caps_count++] = *caps;
+    pthread_mutex_unlock(&gpu->lock);
+    return rc;
+}

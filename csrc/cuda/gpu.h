@@ -1,0 +1,50 @@
+// One GPU of the process: its primary context, what its NVDEC can do, and the
+// streams and kernels that are shared by all who use it.
+//
+// A gvd_gpu is made on first use and stays: its context, its streams and its
+// caches live as long as the process.
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cuda/driver.h"
+
+#define GVD_MAX_GPUS 64
+#define GVD_MAX_CAPS 48
+
+enum gvd_kernel {
+    GVD_KERNEL_YUV_NCHW,
+    GVD_KERNEL_YUV_NHWC,
+    GVD_KERNEL_RGB_NCHW,
+    GVD_KERNEL_RGB_NHWC,
+    GVD_KERNEL_COUNT,
+};
+
+typedef struct gvd_gpu {
+    // Immutable after creation.
+    const gvd_driver *drv;
+    int index;
+    CUdevice device;
+    CUcontext context;
+    CUfunction kernels[GVD_KERNEL_COUNT];
+    CUstream convert_stream; // for batches that have no stream of a caller's
+    CUstream copy_stream;    // uploads, downloads, and waiting for releases
+
+    pthread_mutex_t lock;
+    // Guarded by lock.
+    CUVIDDECODECAPS caps[GVD_MAX_CAPS];
+    int caps_count;
+} gvd_gpu;
+
+int gvd_gpu_get(int index, gvd_gpu **out, gvd_error *err);
+
+// Every entry from outside: push, work, pop.
+int gvd_gpu_push(gvd_gpu *gpu, gvd_error *err);
+void gvd_gpu_pop(gvd_gpu *gpu);
+
+// NVDEC's word on a format, asked for once: the call costs milliseconds.
+int gvd_gpu_caps(gvd_gpu *gpu, cudaVideoCodec codec,
+                 cudaVideoChromaFormat chroma, int bit_depth,
+                 CUVIDDECODECAPS *caps, gvd_error *err);

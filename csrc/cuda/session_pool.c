@@ -1,0 +1,244 @@
+#include "cuda/session_pool.h"
+
+#include <stdlib.h>
+
+// Surfaces that a decoder of any stream of these codecs needs: the largest DPB
+// and what waits for display.
+#define SURFACES 20
+#define LARGE_PIXELS (4096u * 2304u) // above, only as many as asked for
+#define OUTPUT_SURFACES 4
+#define IDLE_LIMIT ((int64_t)4 << 30)
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_mutex_t creating; // the driver does one at a time: queue here
+    // Guarded by lock.
+    gvd_decoder *first; // given back last
+    int64_t bytes;
+} idle = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .creating = PTHREAD_MUTEX_INITIALIZER};
+
+// Steps of at most a quarter of the size.
+static unsigned size_class(unsigned size)
+{
+    unsigned step = 128;
+    while (step * 8 <= size)
+        step *= 2;
+    return (size + step - 1) / step * step;
+}
+
+static int64_t decoder_bytes(const gvd_decoder *d)
+{
+    return (int64_t)d->max_width * d->max_height * 3 / 2 *
+           (d->max_surfaces + OUTPUT_SURFACES);
+}
+
+static bool fits(const gvd_decoder *d, const gvd_decoder_format *format)
+{
+    return d->format.codec == format->codec &&
+           d->format.chroma == format->chroma &&
+           d->format.bit_depth == format->bit_depth &&
+           size_class(format->width) == size_class(d->max_width) &&
+           size_class(format->height) == size_class(d->max_height) &&
+           d->max_width >= format->width && d->max_height >= format->height &&
+           d->max_surfaces >= format->surfaces;
+}
+
+static void destroy(gvd_decoder *d)
+{
+    if (d->handle)
+        d->gpu->drv->cuvidDestroyDecoder(d->handle);
+    if (d->stream)
+        d->gpu->drv->cuStreamDestroy(d->stream);
+    free(d);
+}
+
+static gvd_decoder *take_idle(const gvd_gpu *gpu,
+                              const gvd_decoder_format *format)
+{
+    pthread_mutex_lock(&idle.lock);
+    gvd_decoder **at = &idle.first;
+    while (*at && ((*at)->gpu != gpu || !fits(*at, format)))
+        at = &(*at)->next;
+    gvd_decoder *d = *at;
+    if (d) {
+        *at = d->next;
+        idle.bytes -= decoder_bytes(d);
+    }
+    pthread_mutex_unlock(&idle.lock);
+    return d;
+}
+
+// Unlinks the idle decoders that were given back first, as a list, until at
+// most `keep` bytes are left.
+static gvd_decoder *unlink_oldest(int64_t keep)
+{
+    pthread_mutex_lock(&idle.lock);
+    int64_t kept = 0;
+    gvd_decoder **at = &idle.first;
+    while (*at && kept + decoder_bytes(*at) <= keep) {
+        kept += decoder_bytes(*at);
+        at = &(*at)->next;
+    }
+    gvd_decoder *list = *at;
+    *at = NULL;
+    idle.bytes = kept;
+    pthread_mutex_unlock(&idle.lock);
+    return list;
+}
+
+static void destroy_list(gvd_decoder *list)
+{
+    while (list) {
+        gvd_decoder *next = list->next;
+        gvd_gpu *gpu = list->gpu;
+        if (gvd_gpu_push(gpu, NULL) == GVD_OK) {
+            destroy(list);
+            gvd_gpu_pop(gpu);
+        }
+        list = next;
+    }
+}
+
+static unsigned at_most(unsigned value, unsigned limit)
+{
+    return limit > 0 && value > limit ? limit : value;
+}
+
+static void set_limits(gvd_decoder *d, const gvd_decoder_format *format,
+                       const CUVIDDECODECAPS *caps)
+{
+    bool large = format->width * format->height > LARGE_PIXELS;
+    d->max_width = size_class(format->width);
+    d->max_height = size_class(format->height);
+    unsigned blocks = d->max_width * d->max_height / 256;
+    if (large || (caps->nMaxMBCount > 0 && blocks > caps->nMaxMBCount)) {
+        d->max_width = format->width;
+        d->max_height = format->height;
+    }
+    d->max_width = at_most(d->max_width, caps->nMaxWidth);
+    d->max_height = at_most(d->max_height, caps->nMaxHeight);
+    d->max_surfaces = format->surfaces;
+    if (!large && d->max_surfaces < SURFACES)
+        d->max_surfaces = SURFACES;
+}
+
+static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
+                  gvd_decoder **out, gvd_error *err)
+{
+    CUVIDDECODECAPS caps;
+    int rc = gvd_gpu_caps(gpu, format->codec, format->chroma, format->bit_depth,
+                          &caps, err);
+    if (rc < 0)
+        return rc;
+    gvd_decoder *d = calloc(1, sizeof *d);
+    if (!d)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    d->gpu = gpu;
+    d->format = *format;
+    set_limits(d, format, &caps);
+    CUVIDDECODECREATEINFO info = {
+        .CodecType = format->codec,
+        .ChromaFormat = format->chroma,
+        .OutputFormat = cudaVideoSurfaceFormat_NV12,
+        .bitDepthMinus8 = (unsigned)format->bit_depth - 8,
+        .DeinterlaceMode = cudaVideoDeinterlaceMode_Weave,
+        .ulNumOutputSurfaces = OUTPUT_SURFACES,
+        .ulCreationFlags = cudaVideoCreate_PreferCUVID,
+        .ulNumDecodeSurfaces = d->max_surfaces,
+        .ulWidth = format->width,
+        .ulHeight = format->height,
+        .ulTargetWidth = format->width,
+        .ulTargetHeight = format->height,
+        .ulMaxWidth = d->max_width,
+        .ulMaxHeight = d->max_height,
+    };
+    rc = CU(err, gpu->drv->cuStreamCreate(&d->stream, CU_STREAM_NON_BLOCKING));
+    if (rc == GVD_OK)
+        rc = CU(err, gpu->drv->cuvidCreateDecoder(&d->handle, &info));
+    if (rc < 0) {
+        destroy(d);
+        return rc;
+    }
+    *out = d;
+    return GVD_OK;
+}
+
+int gvd_decoder_configure(gvd_decoder *decoder,
+                          const gvd_decoder_format *format, gvd_error *err)
+{
+    gvd_decoder *d = decoder;
+    if (!fits(d, format))
+        return GVD_AGAIN;
+    if (d->format.width == format->width && d->format.height == format->height)
+        return GVD_OK;
+    CUVIDRECONFIGUREDECODERINFO info = {
+        .ulWidth = format->width,
+        .ulHeight = format->height,
+        .ulTargetWidth = format->width,
+        .ulTargetHeight = format->height,
+        .ulNumDecodeSurfaces = d->max_surfaces,
+    };
+    int rc = CU(err, d->gpu->drv->cuvidReconfigureDecoder(d->handle, &info));
+    if (rc == GVD_OK)
+        d->format = *format;
+    return rc;
+}
+
+static int take_configured(gvd_gpu *gpu, const gvd_decoder_format *format,
+                           gvd_decoder **out)
+{
+    for (;;) {
+        gvd_decoder *d = take_idle(gpu, format);
+        if (!d)
+            return GVD_AGAIN;
+        if (gvd_decoder_configure(d, format, NULL) == GVD_OK) {
+            *out = d;
+            return GVD_OK;
+        }
+        destroy(d);
+    }
+}
+
+int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
+                     bool may_create, gvd_decoder **out, gvd_error *err)
+{
+    int rc = take_configured(gpu, format, out);
+    if (rc != GVD_AGAIN || !may_create)
+        return rc;
+    pthread_mutex_lock(&idle.creating);
+    rc = take_configured(gpu, format, out); // given back meanwhile
+    if (rc == GVD_AGAIN)
+        rc = create(gpu, format, out, err);
+    if (rc == GVD_ERR_NO_MEMORY) {
+        destroy_list(unlink_oldest(0));
+        rc = create(gpu, format, out, err);
+    }
+    pthread_mutex_unlock(&idle.creating);
+    return rc;
+}
+
+void gvd_decoder_give(gvd_decoder **decoder, bool failed)
+{
+    gvd_decoder *d = *decoder;
+    *decoder = NULL;
+    if (!d)
+        return;
+    if (failed) {
+        destroy(d);
+        return;
+    }
+    pthread_mutex_lock(&idle.lock);
+    d->next = idle.first;
+    idle.first = d;
+    idle.bytes += decoder_bytes(d);
+    bool full = idle.bytes > IDLE_LIMIT;
+    pthread_mutex_unlock(&idle.lock);
+    if (full)
+        destroy_list(unlink_oldest(IDLE_LIMIT));
+}
+
+void gvd_decoder_trim(void)
+{
+    destroy_list(unlink_oldest(0));
+}

@@ -1,0 +1,43 @@
+// NVDEC decoders of the process, kept and reconfigured from video to video.
+//
+// Creating one costs 40 ms and more, destroying a fresh one up to 250 ms, and
+// the driver does one at a time; reconfiguring is nearly free. A decoder is
+// made for a class of sizes with the most surfaces that its codec needs, so
+// that any stream of the class fits.
+//
+// Thread-safety: all functions; a decoder that was taken is the taker's alone.
+// The GPU's context must be current.
+#pragma once
+
+#include "cuda/gpu.h"
+
+typedef struct gvd_decoder_format {
+    cudaVideoCodec codec;
+    cudaVideoChromaFormat chroma;
+    int bit_depth;
+    unsigned width, height; // coded, even
+    unsigned surfaces;      // at least
+} gvd_decoder_format;
+
+typedef struct gvd_decoder {
+    gvd_gpu *gpu;
+    CUvideodecoder handle;
+    CUstream stream;           // where its pictures are mapped and copied
+    gvd_decoder_format format; // as it is configured now
+    unsigned max_width, max_height, max_surfaces;
+    struct gvd_decoder *next; // while it is idle
+} gvd_decoder;
+
+// A decoder configured for the format: an idle one, or with may_create a new
+// one, else GVD_AGAIN.
+int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
+                     bool may_create, gvd_decoder **out, gvd_error *err);
+
+// Makes the decoder fit a format of its class; GVD_AGAIN if it cannot.
+int gvd_decoder_configure(gvd_decoder *decoder,
+                          const gvd_decoder_format *format, gvd_error *err);
+
+// Gives it back; one that failed is destroyed.
+void gvd_decoder_give(gvd_decoder **decoder, bool failed);
+
+void gvd_decoder_trim(void);
