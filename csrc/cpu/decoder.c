@@ -5,8 +5,8 @@
 #include <libswscale/swscale.h>
 
 #include "av.h"
-#include "log.h"
 #include "cpu/picture.h"
+#include "log.h"
 
 struct gvd_session {
     gvd_session_params params;

@@ -18,20 +18,20 @@ static void release_picture(gvd_frame *frame)
 static const char *planar_name(const AVPixFmtDescriptor *format)
 {
     static const char *const known[][2] = {
-        {"yuvj420p", "yuv420p"},       {"yuvj422p", "yuv422p"},
-        {"yuvj444p", "yuv444p"},       {"yuvj440p", "yuv440p"},
-        {"yuvj411p", "yuv411p"},       {"yuv420p9le", "yuv420p9"},
-        {"yuv420p10le", "yuv420p10"},  {"yuv420p12le", "yuv420p12"},
-        {"yuv420p14le", "yuv420p14"},  {"yuv420p16le", "yuv420p16"},
-        {"yuv422p9le", "yuv422p9"},    {"yuv422p10le", "yuv422p10"},
-        {"yuv422p12le", "yuv422p12"},  {"yuv422p14le", "yuv422p14"},
-        {"yuv422p16le", "yuv422p16"},  {"yuv444p9le", "yuv444p9"},
-        {"yuv444p10le", "yuv444p10"},  {"yuv444p12le", "yuv444p12"},
-        {"yuv444p14le", "yuv444p14"},  {"yuv444p16le", "yuv444p16"},
-        {"gray9le", "gray9"},          {"gray10le", "gray10"},
-        {"gray12le", "gray12"},        {"gray14le", "gray14"},
-        {"gray16le", "gray16"},        {"yuva420p", "yuv420p"},
-        {"yuv440p10le", "yuv440p10"},  {"yuv440p12le", "yuv440p12"},
+        {"yuvj420p", "yuv420p"},      {"yuvj422p", "yuv422p"},
+        {"yuvj444p", "yuv444p"},      {"yuvj440p", "yuv440p"},
+        {"yuvj411p", "yuv411p"},      {"yuv420p9le", "yuv420p9"},
+        {"yuv420p10le", "yuv420p10"}, {"yuv420p12le", "yuv420p12"},
+        {"yuv420p14le", "yuv420p14"}, {"yuv420p16le", "yuv420p16"},
+        {"yuv422p9le", "yuv422p9"},   {"yuv422p10le", "yuv422p10"},
+        {"yuv422p12le", "yuv422p12"}, {"yuv422p14le", "yuv422p14"},
+        {"yuv422p16le", "yuv422p16"}, {"yuv444p9le", "yuv444p9"},
+        {"yuv444p10le", "yuv444p10"}, {"yuv444p12le", "yuv444p12"},
+        {"yuv444p14le", "yuv444p14"}, {"yuv444p16le", "yuv444p16"},
+        {"gray9le", "gray9"},         {"gray10le", "gray10"},
+        {"gray12le", "gray12"},       {"gray14le", "gray14"},
+        {"gray16le", "gray16"},       {"yuva420p", "yuv420p"},
+        {"yuv440p10le", "yuv440p10"}, {"yuv440p12le", "yuv440p12"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(format->name, known[i][0]))
@@ -41,9 +41,9 @@ static const char *planar_name(const AVPixFmtDescriptor *format)
 
 static bool is_planar_yuv(const AVPixFmtDescriptor *format)
 {
-    if (format->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL |
-                         AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_BE |
-                         AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_FLOAT))
+    if (format->flags &
+        (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM |
+         AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_FLOAT))
         return false;
     for (int i = 0; i < format->nb_components; i++)
         if (format->comp[i].plane != i || format->comp[i].shift != 0)
@@ -60,8 +60,8 @@ static void set_color(gvd_frame *frame, const AVFrame *av,
     frame->color.full_range = av->color_range == AVCOL_RANGE_JPEG;
     if (av->color_range == AVCOL_RANGE_UNSPECIFIED)
         frame->color.full_range = media->color.full_range;
-    if (av->format == AV_PIX_FMT_YUVJ420P || av->format == AV_PIX_FMT_YUVJ422P ||
-        av->format == AV_PIX_FMT_YUVJ444P)
+    if (av->format == AV_PIX_FMT_YUVJ420P ||
+        av->format == AV_PIX_FMT_YUVJ422P || av->format == AV_PIX_FMT_YUVJ444P)
         frame->color.full_range = true;
 }
 
@@ -73,7 +73,8 @@ static void set_planes(gvd_frame *frame, const AVFrame *av,
     frame->plane_count = format->nb_components >= 3 ? 3 : 1;
     frame->sample_bytes = format->comp[0].step;
     for (int i = 0; i < frame->plane_count; i++) {
-        int w = i ? format->log2_chroma_w : 0, h = i ? format->log2_chroma_h : 0;
+        int w = i ? format->log2_chroma_w : 0,
+            h = i ? format->log2_chroma_h : 0;
         frame->planes[i] = (gvd_plane){
             .data = av->data[i],
             .stride = av->linesize[i],
@@ -101,11 +102,11 @@ static void set_rgb_plane(gvd_frame *frame, const AVFrame *av)
 static int to_rgb(AVFrame *av, const gvd_color *color, struct SwsContext **sws,
                   gvd_error *err)
 {
-    *sws = sws_getCachedContext(
-        *sws, av->width, av->height, av->format, av->width, av->height,
-        AV_PIX_FMT_RGB24,
-        SWS_POINT | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_BITEXACT, NULL,
-        NULL, NULL);
+    *sws = sws_getCachedContext(*sws, av->width, av->height, av->format,
+                                av->width, av->height, AV_PIX_FMT_RGB24,
+                                SWS_POINT | SWS_ACCURATE_RND |
+                                    SWS_FULL_CHR_H_INT | SWS_BITEXACT,
+                                NULL, NULL, NULL);
     AVFrame *rgb = av_frame_alloc();
     if (!*sws || !rgb)
         goto fail;
