@@ -18,45 +18,64 @@ void gvd_index_free(gvd_index *index)
     index->ahead = NULL;
 }
 
+// Room for one more in `ahead`.
+static int make_room(gvd_index *index, gvd_error *err)
+{
+    if (index->ahead_start + index->ahead_count < index->ahead_capacity)
+        return GVD_OK;
+    if (index->ahead_start <= index->ahead_count) {
+        size_t capacity = index->ahead_capacity * 2 + 64;
+        int64_t *grown = realloc(index->ahead, capacity * sizeof *grown);
+        if (!grown)
+            return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+        index->ahead = grown;
+        index->ahead_capacity = capacity;
+    }
+    memmove(index->ahead, index->ahead + index->ahead_start,
+            index->ahead_count * sizeof *index->ahead);
+    index->ahead_start = 0;
+    return GVD_OK;
+}
+
+static void note_regularity(gvd_index *index, int64_t pts, int64_t time)
+{
+    int64_t seen = index->packets;
+    if (seen > GVD_INDEX_WINDOW)
+        seen = GVD_INDEX_WINDOW;
+    for (int64_t i = 0; i < seen; i++)
+        if (index->recent[i] == time)
+            index->irregular = true;
+    if (pts == GVD_NO_PTS)
+        index->irregular = true;
+    index->recent[index->packets % GVD_INDEX_WINDOW] = time;
+}
+
 int gvd_index_push(gvd_index *index, int64_t pts, int64_t dts, gvd_error *err)
 {
     int64_t time = pts != GVD_NO_PTS ? pts : dts;
+    note_regularity(index, pts, time);
+    index->packets++;
     if (time == GVD_NO_PTS)
         return GVD_OK;
+    int rc = make_room(index, err);
+    if (rc < 0)
+        return rc;
     index->any = true;
-    size_t end = index->ahead_start + index->ahead_count;
-    if (end == index->ahead_capacity) {
-        if (index->ahead_start > index->ahead_capacity / 2) {
-            memmove(index->ahead, index->ahead + index->ahead_start,
-                    index->ahead_count * sizeof *index->ahead);
-        } else {
-            size_t capacity = index->ahead_capacity * 2 + 64;
-            int64_t *grown =
-                realloc(index->ahead, capacity * sizeof *index->ahead);
-            if (!grown)
-                return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-            memmove(grown, grown + index->ahead_start,
-                    index->ahead_count * sizeof *grown);
-            index->ahead = grown;
-            index->ahead_capacity = capacity;
-        }
-        index->ahead_start = 0;
-        end = index->ahead_count;
-    }
-    index->ahead[end] = time;
-    index->ahead_count++;
+    index->ahead[index->ahead_start + index->ahead_count++] = time;
     return GVD_OK;
 }
 
 static bool is_regular(const gvd_index *index, int64_t pts)
 {
-    return pts != GVD_NO_PTS && (index->last == GVD_NO_PTS || pts > index->last);
+    return !index->irregular && pts != GVD_NO_PTS &&
+           (index->last == GVD_NO_PTS || pts > index->last);
 }
 
 bool gvd_index_is_ready(const gvd_index *index, int64_t pts)
 {
-    return is_regular(index, pts) || !index->any ||
-           index->window_count + index->ahead_count >= GVD_INDEX_WINDOW;
+    if (is_regular(index, pts) || !index->any)
+        return index->packets >= index->frames + GVD_INDEX_AHEAD;
+    return index->window_count + index->ahead_count >= GVD_INDEX_WINDOW;
 }
 
 static void fill_window(gvd_index *index)

@@ -1,9 +1,9 @@
 // The timestamps of the frames of a stream, in presentation order.
 //
-// In a sound file a frame has the pts of its packet. Where that is missing,
-// repeated or runs backwards, the frame takes the smallest timestamp (pts, else
-// dts) that is still free among the next packets, and never one below the frame
-// before it. A stream without any timestamps counts frames at its frame rate.
+// In a sound file a frame has the pts of its packet. From where on packets lack
+// one or repeat one, the k-th frame takes the k-th smallest timestamp (pts,
+// else dts) within a window of packets, and never one below the frame before
+// it. A stream without any timestamps counts frames at its frame rate.
 //
 // Thread-safety: none; the scheduler calls it under its lock.
 #pragma once
@@ -11,6 +11,9 @@
 #include "media.h"
 
 #define GVD_INDEX_WINDOW 16
+// Packets beyond a frame's own that must be known before its time is given, so
+// that it does not depend on how far the file happens to be read.
+#define GVD_INDEX_AHEAD 4
 
 typedef struct gvd_index {
     gvd_rational time_base, frame_rate;
@@ -19,9 +22,12 @@ typedef struct gvd_index {
     size_t ahead_start, ahead_count, ahead_capacity;
     int64_t window[GVD_INDEX_WINDOW];
     int window_count;
-    int64_t last;   // the last timestamp that was given, or GVD_NO_PTS
-    int64_t frames; // given so far
-    bool any;       // the stream has timestamps
+    int64_t recent[GVD_INDEX_WINDOW]; // of the last packets, a ring
+    int64_t last;    // the last timestamp that was given, or GVD_NO_PTS
+    int64_t packets; // pushed so far
+    int64_t frames;  // given so far
+    bool any;        // the stream has timestamps
+    bool irregular;  // some packet's pts is missing or another's
 } gvd_index;
 
 void gvd_index_init(gvd_index *index, const gvd_media *media);

@@ -58,6 +58,7 @@ static void choose_workers(const gvd_reader *reader, gvd_scheduler_params *p)
                               : "there is one for every core";
     if (reader->params.sessions > 0) {
         p->workers = reader->params.sessions;
+        p->insist = true;
         p->workers_reason = "as many as were asked for";
     }
 }

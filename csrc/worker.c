@@ -39,8 +39,7 @@ static int expect(gvd_worker *w, const gvd_job_packet *job_packet)
         gvd_expected *grown =
             realloc(w->expected, capacity * sizeof *w->expected);
         if (!grown)
-            return gvd_fail(&w->error, GVD_ERR_NO_MEMORY,
-                            "out of host memory");
+            return gvd_fail(&w->error, GVD_ERR_NO_MEMORY, "out of host memory");
         w->expected = grown;
         w->expected_capacity = capacity;
     }
@@ -226,7 +225,8 @@ static int decode(gvd_worker *w, const gvd_backend *backend,
     }
     if (rc == GVD_EOF)
         rc = backend->push(session, NULL, false, &w->error);
-    for (size_t i = 0; rc == GVD_OK && w->checking && i < w->expected_count; i++)
+    for (size_t i = 0; rc == GVD_OK && w->checking && i < w->expected_count;
+         i++)
         if (w->expected[i].shown)
             rc = gvd_fail(&w->error, GVD_ERR_MISMATCH,
                           "packet %lld gave no frame",
@@ -253,7 +253,8 @@ static int decode_again(gvd_worker *w)
     pthread_mutex_lock(&s->lock);
     int64_t before = 0;
     for (size_t i = 0; i < w->job->taken; i++)
-        before += (int64_t)w->job->packets[w->job->packet_start + i].packet->size;
+        before +=
+            (int64_t)w->job->packets[w->job->packet_start + i].packet->size;
     bool whole = gvd_job_rewind(w->job);
     if (whole)
         s->queued_bytes += before;
@@ -281,8 +282,9 @@ static bool distrusts(gvd_worker *w)
 {
     gvd_scheduler *s = w->scheduler;
     pthread_mutex_lock(&s->lock);
-    bool distrusted = w->job->inexact_start ||
-                      (s->jobs_redone >= 2 && s->jobs_redone * 2 > s->jobs_done);
+    bool distrusted =
+        w->job->inexact_start ||
+        (s->jobs_redone >= 2 && s->jobs_redone * 2 > s->jobs_done);
     pthread_mutex_unlock(&s->lock);
     return distrusted && s->params.fallback;
 }
@@ -325,17 +327,19 @@ static void finish_job_locked(gvd_worker *w, int rc)
 
 // --- sessions ---
 
-// Another session pays if it shortens what is left by more than it costs.
+// Another session pays if the others would be busy for longer than it takes to
+// open, and then some.
 static bool pays_locked(const gvd_scheduler *s)
 {
     const gvd_media *media = &s->params.session.stream->media;
     const gvd_backend *backend = s->params.backend;
-    if (media->header_frames <= 0 || backend->open_seconds <= 0)
+    if (s->params.insist || media->header_frames <= 0 ||
+        backend->open_seconds <= 0)
         return true;
-    double left = (double)(media->header_frames - s->stats.frames) *
-                  media->width * media->height /
-                  (backend->pixels_per_second * s->sessions);
-    return left > 2 * backend->open_seconds * (s->sessions + 1);
+    double pixels = (double)(media->header_frames - s->stats.frames) *
+                    media->width * media->height;
+    double left = pixels / (backend->pixels_per_second * s->sessions);
+    return left > 1.5 * backend->open_seconds;
 }
 
 static void drop_session_locked(gvd_worker *w)
@@ -367,8 +371,8 @@ static bool open_session_locked(gvd_worker *w)
     s->sessions++;
     pthread_mutex_unlock(&s->lock);
     gvd_session_params params = session_params(w);
-    int rc = s->params.backend->open(&params, may_create, &w->session,
-                                     &w->error);
+    int rc =
+        s->params.backend->open(&params, may_create, &w->session, &w->error);
     pthread_mutex_lock(&s->lock);
     if (rc == GVD_OK) {
         if (s->sessions > s->stats.sessions)
