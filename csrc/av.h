@@ -13,8 +13,8 @@ static inline const int32_t *gvd_av_display_matrix(const AVStream *stream)
 {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
     const AVPacketSideData *side = av_packet_side_data_get(
-        stream->codecpar->coded_side_data,
-        stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data,
+        AV_PKT_DATA_DISPLAYMATRIX);
     return side && side->size >= 36 ? (const int32_t *)side->data : NULL;
 #else
     size_t size = 0;
@@ -24,7 +24,8 @@ static inline const int32_t *gvd_av_display_matrix(const AVStream *stream)
 #endif
 }
 
-static inline const char *gvd_av_error(int code, char text[AV_ERROR_MAX_STRING_SIZE])
+static inline const char *gvd_av_error(int code,
+                                       char text[AV_ERROR_MAX_STRING_SIZE])
 {
     av_strerror(code, text, AV_ERROR_MAX_STRING_SIZE);
     return text;

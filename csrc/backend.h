@@ -17,7 +17,7 @@ struct AVCodecParameters;
 typedef struct gvd_stream {
     gvd_media media;
     struct AVCodecParameters *codec; // as the packets are framed
-    const uint8_t *headers; // parameter sets in Annex B, or NULL
+    const uint8_t *headers;          // parameter sets in Annex B, or NULL
     size_t headers_size;
 } gvd_stream;
 

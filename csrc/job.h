@@ -31,9 +31,9 @@ struct gvd_job {
     size_t packet_start, packet_count, packet_capacity;
     size_t taken; // packets[packet_start, packet_start + taken) were decoded
     int64_t kept_bytes; // of taken packets that are still here
-    int64_t shown; // packets that are to be shown
-    bool kept;   // taken packets are kept for another decoder
-    bool closed; // no more packets come
+    int64_t shown;      // packets that are to be shown
+    bool kept;          // taken packets are kept for another decoder
+    bool closed;        // no more packets come
     bool inexact_start; // only libavcodec knows what is shown
 
     gvd_frame **frames; // a ring

@@ -17,10 +17,10 @@ typedef struct gvd_plan {
     int64_t job_packets; // of the current job; 0 before the first packet
     int64_t key_pts;     // where leading pictures are being carried
     int64_t max_pts;
-    bool carrying;     // the previous job still takes leading pictures
-    bool after_key;    // the last packet was the open entry itself
-    bool in_band;      // parameter sets were seen inside packets
-    bool uncut;        // something broke the rules: one job to the end
+    bool carrying;  // the previous job still takes leading pictures
+    bool after_key; // the last packet was the open entry itself
+    bool in_band;   // parameter sets were seen inside packets
+    bool uncut;     // something broke the rules: one job to the end
 } gvd_plan;
 
 // Where a packet goes, to be carried out in this order.

@@ -138,8 +138,7 @@ int gvd_reader_take_source(gvd_reader *reader, gvd_source **out, gvd_error *err)
         return GVD_OK;
     if (!again)
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "%s: a pipe can be read only once",
-                        reader->params.url);
+                        "%s: a pipe can be read only once", reader->params.url);
     return open_source(reader, false, out, err);
 }
 

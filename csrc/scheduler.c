@@ -141,7 +141,8 @@ static int try_next_locked(gvd_scheduler *s, gvd_frame **out, gvd_error *err)
     if (!job)
         return s->fed ? finish_locked(s, err) : GVD_AGAIN;
     if (job->frame_count > 0) {
-        s->wants_packets = !s->fed &&
+        s->wants_packets =
+            !s->fed &&
             !gvd_index_is_ready(&s->index, job->frames[job->frame_head]->pts);
         if (s->wants_packets) {
             pthread_cond_signal(&s->feed);

@@ -62,7 +62,7 @@ struct gvd_scheduler {
     int feed_status;
     gvd_error feed_error;
     int waiting_workers;
-    int sessions; // open now
+    int sessions;    // open now
     int session_cap; // more could not be had
     int running_jobs;
     int64_t longest_job; // shown packets

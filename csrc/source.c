@@ -42,7 +42,8 @@ static void log_line(void *context, int level, const char *format, va_list args)
     int prefix = 1;
     av_log_format_line2(context, level, format, args, line, sizeof line,
                         &prefix);
-    gvd_log(level <= AV_LOG_FATAL ? GVD_LOG_ERROR : GVD_LOG_WARNING, "%s", line);
+    gvd_log(level <= AV_LOG_FATAL ? GVD_LOG_ERROR : GVD_LOG_WARNING, "%s",
+            line);
 }
 
 static void set_log_callback(void)
@@ -91,8 +92,7 @@ static int open_format(gvd_source *s, const gvd_source_params *params,
     s->format = avformat_alloc_context();
     if (!s->format)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    s->format->interrupt_callback =
-        (AVIOInterruptCB){is_aborted, &s->aborted};
+    s->format->interrupt_callback = (AVIOInterruptCB){is_aborted, &s->aborted};
     if (!url && gvd_pipe_is(params->url)) {
         int rc = gvd_pipe_open(params->url, &s->aborted, &s->pipe, err);
         if (rc < 0)
@@ -137,8 +137,8 @@ static int choose_stream(gvd_source *s, int wanted, gvd_error *err)
                         "stream_index %d is no video stream of the file's %u "
                         "streams",
                         wanted, format->nb_streams);
-    int best = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, wanted, -1, NULL,
-                                   0);
+    int best =
+        av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, wanted, -1, NULL, 0);
     for (int i = 0; best < 0 || !gvd_stream_is_video(format->streams[best]);
          i++)
         best = i;
@@ -172,8 +172,7 @@ static bool probe_first_packet(gvd_source *s)
     return gvd_media_parse_packet(s->av_stream, s->first);
 }
 
-static int probe(gvd_source *s, const gvd_source_params *params,
-                 gvd_error *err)
+static int probe(gvd_source *s, const gvd_source_params *params, gvd_error *err)
 {
     bool fast = !params->full_probe && count_videos(s->format) == 1 &&
                 gvd_media_is_quick(s->format);
@@ -200,8 +199,8 @@ static void describe(gvd_source *s)
     s->stream.media.seekable = !s->pipe;
     s->stream.codec = s->av_stream->codecpar;
     s->bitstream = gvd_media_bitstream(codec->codec_id);
-    s->length_size = gvd_extradata_length_size(
-        s->bitstream, codec->extradata, (size_t)codec->extradata_size);
+    s->length_size = gvd_extradata_length_size(s->bitstream, codec->extradata,
+                                               (size_t)codec->extradata_size);
     if (s->length_size == 0 && codec->extradata_size > 0) {
         s->stream.headers = codec->extradata;
         s->stream.headers_size = (size_t)codec->extradata_size;
@@ -257,13 +256,12 @@ int gvd_source_use_annexb(gvd_source *source, gvd_error *err)
     gvd_source *s = source;
     if (s->length_size == 0)
         return GVD_OK;
-    const char *name = s->bitstream == GVD_BITSTREAM_HEVC
-                           ? "hevc_mp4toannexb"
-                           : "h264_mp4toannexb";
+    const char *name = s->bitstream == GVD_BITSTREAM_HEVC ? "hevc_mp4toannexb"
+                                                          : "h264_mp4toannexb";
     int code = av_bsf_alloc(av_bsf_get_by_name(name), &s->filter);
     if (code >= 0)
-        code = avcodec_parameters_copy(s->filter->par_in,
-                                       s->av_stream->codecpar);
+        code =
+            avcodec_parameters_copy(s->filter->par_in, s->av_stream->codecpar);
     if (code >= 0) {
         s->filter->time_base_in = s->av_stream->time_base;
         code = av_bsf_init(s->filter);

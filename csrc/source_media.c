@@ -139,9 +139,8 @@ static void describe_time(gvd_media *media, const AVFormatContext *format,
         media->average_frame_rate = from_av(stream->r_frame_rate);
     media->pixel_aspect_ratio = from_av(
         av_guess_sample_aspect_ratio((AVFormatContext *)format, stream, NULL));
-    media->start_pts = stream->start_time == AV_NOPTS_VALUE
-                           ? GVD_NO_PTS
-                           : stream->start_time;
+    media->start_pts =
+        stream->start_time == AV_NOPTS_VALUE ? GVD_NO_PTS : stream->start_time;
     media->header_frames = stream->nb_frames;
     if (stream->duration != AV_NOPTS_VALUE)
         media->header_duration =

@@ -10,17 +10,17 @@ enum {
     GVD_EOF = 1,   // no more data, not a failure
     GVD_AGAIN = 2, // nothing now, ask again
 
-    GVD_ERR_NO_MEMORY = -1,     // host or device memory
-    GVD_ERR_NOT_FOUND = -2,     // the file does not exist
-    GVD_ERR_OPEN = -3,          // the source is no video that can be read
-    GVD_ERR_DECODE = -4,        // the stream broke while reading
-    GVD_ERR_UNSUPPORTED = -5,   // valid, but not for this build or machine
-    GVD_ERR_ARGUMENT = -6,      // the caller's value is wrong
-    GVD_ERR_CLOSED = -7,        // the object was closed meanwhile
-    GVD_ERR_DRIVER = -8,        // a CUDA or NVDEC call failed
-    GVD_ERR_MISMATCH = -9,      // NVDEC gave other frames than planned
-    GVD_ERR_INTERNAL = -10,     // a broken invariant: a bug of ours
-    GVD_ERR_TIMEOUT = -11,      // waited as long as was allowed
+    GVD_ERR_NO_MEMORY = -1,   // host or device memory
+    GVD_ERR_NOT_FOUND = -2,   // the file does not exist
+    GVD_ERR_OPEN = -3,        // the source is no video that can be read
+    GVD_ERR_DECODE = -4,      // the stream broke while reading
+    GVD_ERR_UNSUPPORTED = -5, // valid, but not for this build or machine
+    GVD_ERR_ARGUMENT = -6,    // the caller's value is wrong
+    GVD_ERR_CLOSED = -7,      // the object was closed meanwhile
+    GVD_ERR_DRIVER = -8,      // a CUDA or NVDEC call failed
+    GVD_ERR_MISMATCH = -9,    // NVDEC gave other frames than planned
+    GVD_ERR_INTERNAL = -10,   // a broken invariant: a bug of ours
+    GVD_ERR_TIMEOUT = -11,    // waited as long as was allowed
 };
 
 typedef struct gvd_error {

@@ -1,0 +1,111 @@
+// The binding's shared part: the module's state and what its types use of one
+// another. Only files in python/ include it.
+//
+// Every function here needs the GIL. The core is called without it wherever the
+// call can wait; no lock of the binding's is held across such a call.
+#pragma once
+
+#ifndef PY_SSIZE_T_CLEAN
+#define PY_SSIZE_T_CLEAN
+#endif
+#include <Python.h>
+
+#include "frame.h"
+#include "guard.h"
+#include "reader.h"
+#include "tensor.h"
+#include "torch_api.h"
+
+// The exception classes of gvdecode.errors that the core's codes become.
+enum gvd_py_error {
+    GVD_PY_ERROR,
+    GVD_PY_OPEN_ERROR,
+    GVD_PY_FILE_MISSING_ERROR,
+    GVD_PY_DECODE_ERROR,
+    GVD_PY_UNSUPPORTED_ERROR,
+    GVD_PY_OUT_OF_MEMORY_ERROR,
+    GVD_PY_TIMEOUT_ERROR,
+    GVD_PY_CLOSED_ERROR,
+    GVD_PY_ERROR_COUNT,
+};
+
+typedef struct gvd_py_state {
+    PyTypeObject *reader_type;
+    PyTypeObject *pass_type;
+    PyTypeObject *tensor_type;
+    PyTypeObject *frame_type;
+    PyObject *errors[GVD_PY_ERROR_COUNT];
+    gvd_py_torch torch;
+} gvd_py_state;
+
+// The state of the module that made this object's type.
+static inline gvd_py_state *gvd_py_state_of(PyObject *self)
+{
+    return PyType_GetModuleState(Py_TYPE(self));
+}
+
+// error.c
+
+// Fetches the exception classes into the state; -1 with an exception set.
+int gvd_py_errors_import(gvd_py_state *state);
+
+// Sets the exception for a failed core call and returns NULL. `url` is the
+// opened file's name in the file system's bytes, or NULL.
+PyObject *gvd_py_raise(gvd_py_state *state, const gvd_error *err,
+                       const char *url);
+
+// Sets ClosedError and returns NULL.
+PyObject *gvd_py_raise_closed(gvd_py_state *state);
+
+// dict.c
+
+// Adds a value to a dictionary and drops the caller's reference to it. -1 with
+// an exception set, also where value is NULL: then it was set by the maker.
+int gvd_py_dict_take(PyObject *dict, const char *key, PyObject *value);
+
+// Text of the core's: UTF-8, other bytes replaced. None for NULL.
+PyObject *gvd_py_text(const char *text);
+
+// numpy_api.c
+
+// A NumPy array over a host tensor, which `owner` keeps alive; or, of a device
+// tensor, a copy of its own. Imports NumPy on first use.
+PyObject *gvd_py_numpy_array(gvd_py_state *state, gvd_tensor *tensor,
+                             PyObject *owner);
+
+// The types. The wrap functions take a reference of their own.
+
+extern PyType_Spec gvd_py_reader_spec;
+extern PyType_Spec gvd_py_pass_spec;
+extern PyType_Spec gvd_py_tensor_spec;
+extern PyType_Spec gvd_py_frame_spec;
+
+PyObject *gvd_py_tensor_wrap(gvd_py_state *state, gvd_tensor *tensor);
+PyObject *gvd_py_frame_wrap(gvd_py_state *state, gvd_frame *frame);
+
+// A Pass over the reader, which it keeps alive.
+PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
+                            int batch_size);
+
+// The core's reader of a Reader, or NULL with ClosedError set. Pairs with
+// gvd_py_reader_leave.
+gvd_reader *gvd_py_reader_enter(PyObject *op);
+void gvd_py_reader_leave(PyObject *op);
+
+// dlpack_capsule.c
+
+// The arguments of __dlpack__, as NumPy, torch and others pass them.
+typedef struct gvd_py_dlpack_request {
+    PyObject *stream, *max_version, *dl_device, *copy; // borrowed, or NULL
+} gvd_py_dlpack_request;
+
+PyObject *gvd_py_dlpack_capsule(gvd_py_state *state, gvd_tensor *tensor,
+                                const gvd_py_dlpack_request *request);
+
+// Makes `stream` wait for the tensor, without the GIL; -1 with BufferError set
+// where that cannot be.
+int gvd_py_order(gvd_py_state *state, gvd_tensor *tensor, uintptr_t stream);
+
+// system_info.c
+
+extern PyMethodDef gvd_py_info_methods[];

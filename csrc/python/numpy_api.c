@@ -1,0 +1,63 @@
+// The only file that includes NumPy. The table of its functions is fetched when
+// the first array is asked for: importing NumPy costs more than opening a file.
+#include "module.h"
+
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#include <numpy/arrayobject.h>
+
+#include "host_copy.h"
+
+static int element_type(const gvd_tensor *tensor)
+{
+    return tensor->bits == 16 ? NPY_UINT16 : NPY_UINT8;
+}
+
+// A writable array over the tensor's memory; owner becomes its base.
+static PyObject *view(gvd_tensor *tensor, PyObject *owner)
+{
+    npy_intp shape[GVD_MAX_DIMS], strides[GVD_MAX_DIMS];
+    for (int i = 0; i < tensor->ndim; i++) {
+        shape[i] = (npy_intp)tensor->shape[i];
+        strides[i] = (npy_intp)(tensor->strides[i] * tensor->bits / 8);
+    }
+    PyObject *array = PyArray_New(
+        &PyArray_Type, tensor->ndim, shape, element_type(tensor), strides,
+        tensor->data, 0, NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED, NULL);
+    if (!array)
+        return NULL;
+    // Takes the reference, also when it fails.
+    if (PyArray_SetBaseObject((PyArrayObject *)array, Py_NewRef(owner)) < 0)
+        Py_CLEAR(array);
+    return array;
+}
+
+static PyObject *copy(gvd_py_state *state, gvd_tensor *tensor)
+{
+    npy_intp shape[GVD_MAX_DIMS];
+    for (int i = 0; i < tensor->ndim; i++)
+        shape[i] = (npy_intp)tensor->shape[i];
+    PyObject *array =
+        PyArray_SimpleNew(tensor->ndim, shape, element_type(tensor));
+    if (!array)
+        return NULL;
+    void *memory = PyArray_DATA((PyArrayObject *)array);
+    gvd_error err = {0};
+    PyThreadState *thread = PyEval_SaveThread();
+    int rc = gvd_tensor_copy_dense(tensor, memory, &err);
+    PyEval_RestoreThread(thread);
+    if (rc < 0) {
+        Py_DECREF(array);
+        return gvd_py_raise(state, &err, NULL);
+    }
+    return array;
+}
+
+PyObject *gvd_py_numpy_array(gvd_py_state *state, gvd_tensor *tensor,
+                             PyObject *owner)
+{
+    if (PyArray_ImportNumPyAPI() < 0)
+        return NULL;
+    if (tensor->device.type == GVD_DEVICE_CPU)
+        return view(tensor, owner);
+    return copy(state, tensor);
+}

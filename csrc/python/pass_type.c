@@ -1,0 +1,261 @@
+// Pass: one reading of a video from its first frame to its last.
+//
+// next_batch waits in slices, so that the interpreter can act on signals; the
+// last call to leave frees the core's pass, whoever closed it meanwhile.
+#include "module.h"
+
+#define SIGNAL_CHECK_MS 100
+
+typedef struct pass_object {
+    PyObject_HEAD gvd_guard guard;
+    // Immutable after create.
+    PyObject *reader; // entered for as long as the pass lives
+    gvd_pass *pass;
+    gvd_device device;
+    // Written once by the closing call, read when no user is left.
+    gvd_stats last_stats;
+} pass_object;
+
+static void pass_leave(pass_object *self)
+{
+    if (!gvd_guard_leave(&self->guard))
+        return;
+    PyThreadState *thread = PyEval_SaveThread();
+    gvd_pass_close(&self->pass);
+    PyEval_RestoreThread(thread);
+    gvd_py_reader_leave(self->reader);
+}
+
+// Ends every wait in the pass and frees it once the last call has left.
+static void close_pass(pass_object *self)
+{
+    if (!gvd_guard_close(&self->guard))
+        return;
+    gvd_pass_abort(self->pass);
+    gvd_pass_stats(self->pass, &self->last_stats);
+    pass_leave(self);
+}
+
+PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
+                            int batch_size)
+{
+    gvd_reader *core_reader = gvd_py_reader_enter(reader);
+    if (!core_reader)
+        return NULL;
+    gvd_error err = {0};
+    gvd_pass *pass = NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    int rc = gvd_pass_open(core_reader, batch_size, &pass, &err);
+    PyEval_RestoreThread(thread);
+    PyObject *object = rc < 0 ? NULL : PyType_GenericAlloc(state->pass_type, 0);
+    if (!object) {
+        thread = PyEval_SaveThread();
+        gvd_pass_close(&pass);
+        PyEval_RestoreThread(thread);
+        gvd_py_reader_leave(reader);
+        return rc < 0 ? gvd_py_raise(state, &err, NULL) : NULL;
+    }
+    pass_object *self = (pass_object *)object;
+    gvd_guard_init(&self->guard);
+    self->reader = Py_NewRef(reader);
+    self->pass = pass;
+    self->device = gvd_reader_device(core_reader);
+    return object;
+}
+
+static void pass_dealloc(PyObject *op)
+{
+    pass_object *self = (pass_object *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    // Closing lets other threads run, which must not disturb an exception.
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback);
+    close_pass(self);
+    PyErr_Restore(kind, value, traceback);
+    Py_CLEAR(self->reader);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
+    Py_DECREF(type);
+}
+
+// Waits until a batch, the end or an error can be had; -1 where a signal's
+// handler raised.
+static int wait_ready(gvd_pass *pass)
+{
+    for (;;) {
+        PyThreadState *thread = PyEval_SaveThread();
+        int rc = gvd_pass_wait(pass, SIGNAL_CHECK_MS);
+        PyEval_RestoreThread(thread);
+        if (PyErr_CheckSignals() < 0)
+            return -1;
+        if (rc != GVD_AGAIN)
+            return 0;
+    }
+}
+
+static PyObject *frames_of(gvd_py_state *state, const gvd_batch *batch)
+{
+    PyObject *frames = PyTuple_New(batch->count);
+    for (int i = 0; frames && i < batch->count; i++) {
+        PyObject *frame = gvd_py_frame_wrap(state, batch->frames[i]);
+        if (!frame || PyTuple_SetItem(frames, i, frame) < 0)
+            Py_CLEAR(frames);
+    }
+    return frames;
+}
+
+// The tuple (tensor or None, frames).
+static PyObject *wrap_batch(gvd_py_state *state, const gvd_batch *batch)
+{
+    PyObject *tensor = batch->tensor ? gvd_py_tensor_wrap(state, batch->tensor)
+                                     : Py_NewRef(Py_None);
+    PyObject *frames = tensor ? frames_of(state, batch) : NULL;
+    PyObject *pair = frames ? PyTuple_Pack(2, tensor, frames) : NULL;
+    Py_XDECREF(tensor);
+    Py_XDECREF(frames);
+    return pair;
+}
+
+// Batches for a GPU come from torch where it is imported. Its current stream
+// belongs to this thread, so it is asked for here and now.
+static int choose_allocator(gvd_py_state *state, pass_object *self,
+                            gvd_allocator *allocator)
+{
+    if (self->device.type != GVD_DEVICE_CUDA)
+        return 0;
+    return gvd_py_torch_allocator(&state->torch, self->device, allocator);
+}
+
+static PyObject *take_batch(gvd_py_state *state, pass_object *self)
+{
+    gvd_allocator allocator;
+    int found = choose_allocator(state, self, &allocator);
+    if (found < 0)
+        return NULL;
+    gvd_error err = {0};
+    gvd_batch *batch = NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    int rc = gvd_pass_next(self->pass, found ? &allocator : NULL, &batch, &err);
+    PyEval_RestoreThread(thread);
+    if (rc == GVD_EOF)
+        return Py_NewRef(Py_None);
+    if (rc < 0)
+        return gvd_py_raise(state, &err, NULL);
+    PyObject *result = wrap_batch(state, batch);
+    gvd_batch_free(&batch);
+    return result;
+}
+
+static PyObject *pass_next_batch(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    pass_object *self = (pass_object *)op;
+    gvd_py_state *state = gvd_py_state_of(op);
+    if (!gvd_guard_enter(&self->guard))
+        return gvd_py_raise_closed(state);
+    PyObject *batch =
+        wait_ready(self->pass) < 0 ? NULL : take_batch(state, self);
+    pass_leave(self);
+    return batch;
+}
+
+static PyObject *pass_abort(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    pass_object *self = (pass_object *)op;
+    if (gvd_guard_enter(&self->guard)) {
+        gvd_pass_abort(self->pass);
+        pass_leave(self);
+    }
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *pass_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    close_pass((pass_object *)op);
+    return Py_NewRef(Py_None);
+}
+
+static int fill_stats(PyObject *dict, const gvd_stats *s)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {
+        {"sessions", s->sessions},
+        {"packets", s->packets},
+        {"frames", s->frames},
+        {"corrupt_frames", s->corrupt_frames},
+        {"fallback_frames", s->fallback_frames},
+        {"bytes_held", s->bytes_held},
+        {"bytes_held_max", s->bytes_held_max},
+    };
+    const struct {
+        const char *name;
+        double value;
+    } seconds[] = {
+        {"wait_demux", s->wait_demux},
+        {"wait_decode", s->wait_decode},
+        {"wait_convert", s->wait_convert},
+    };
+    int rc = gvd_py_dict_take(dict, "sessions_reason",
+                              gvd_py_text(s->sessions_reason));
+    for (size_t i = 0; rc == 0 && i < sizeof counts / sizeof counts[0]; i++)
+        rc = gvd_py_dict_take(dict, counts[i].name,
+                              PyLong_FromLongLong(counts[i].value));
+    for (size_t i = 0; rc == 0 && i < sizeof seconds / sizeof seconds[0]; i++)
+        rc = gvd_py_dict_take(dict, seconds[i].name,
+                              PyFloat_FromDouble(seconds[i].value));
+    return rc;
+}
+
+static PyObject *pass_stats(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    pass_object *self = (pass_object *)op;
+    gvd_stats stats = {0};
+    if (gvd_guard_enter(&self->guard)) {
+        gvd_pass_stats(self->pass, &stats);
+        pass_leave(self);
+    } else {
+        stats = self->last_stats;
+    }
+    PyObject *dict = PyDict_New();
+    if (dict && fill_stats(dict, &stats) < 0)
+        Py_CLEAR(dict);
+    return dict;
+}
+
+static PyMethodDef pass_methods[] = {
+    {"next_batch", pass_next_batch, METH_NOARGS,
+     "next_batch($self, /)\n--\n\n"
+     "The next (tensor, frames), or None after the last. In native output the\n"
+     "tensor is None. Waits without the GIL; signals are handled meanwhile."},
+    {"abort", pass_abort, METH_NOARGS,
+     "abort($self, /)\n--\n\nEnds every wait in this pass with ClosedError."},
+    {"close", pass_close, METH_NOARGS,
+     "close($self, /)\n--\n\nAborts and frees; frames and tensors live on."},
+    {"stats", pass_stats, METH_NOARGS,
+     "stats($self, /)\n--\n\nWhat was done so far, as a dictionary."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int pass_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(((pass_object *)op)->reader);
+    return 0;
+}
+
+static PyType_Slot pass_slots[] = {
+    {Py_tp_doc, "One reading of a video from its first frame to its last."},
+    {Py_tp_dealloc, pass_dealloc},
+    {Py_tp_methods, pass_methods},
+    {Py_tp_traverse, pass_traverse},
+    {0, NULL},
+};
+
+PyType_Spec gvd_py_pass_spec = {
+    .name = "gvdecode._core.Pass",
+    .basicsize = sizeof(pass_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = pass_slots,
+};

@@ -1,0 +1,269 @@
+// Reader: an open video. What opening tells is copied, so that it can be asked
+// for after closing too; the rest is read when it is first asked for.
+#include "module.h"
+
+typedef struct reader_object {
+    PyObject_HEAD gvd_guard guard;
+    // Immutable after create.
+    gvd_reader *reader;
+    PyObject *time_base, *device, *backend, *fallback_reason;
+} reader_object;
+
+static PyObject *rational(gvd_rational r)
+{
+    return Py_BuildValue("(ii)", r.num, r.den);
+}
+
+static int fill_words(PyObject *dict, const gvd_media *m)
+{
+    const struct {
+        const char *name, *value;
+    } words[] = {
+        {"format", m->format},
+        {"codec", m->codec},
+        {"profile", m->profile},
+        {"pixel_format", m->pixel_format},
+        {"color_primaries", m->color_primaries},
+        {"color_space", m->color_space},
+        {"color_transfer", m->color_transfer},
+        {"color_range", m->color_range},
+    };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof words / sizeof words[0]; i++)
+        rc = gvd_py_dict_take(dict, words[i].name, gvd_py_text(words[i].value));
+    return rc;
+}
+
+static int fill_numbers(PyObject *dict, const gvd_media *m)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {
+        {"stream_index", m->stream_index},
+        {"width", m->width},
+        {"height", m->height},
+        {"bit_depth", m->bit_depth},
+        {"rotation", m->rotation},
+        {"bit_rate", m->bit_rate},
+        {"header_frames", m->header_frames},
+    };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof numbers / sizeof numbers[0]; i++)
+        rc = gvd_py_dict_take(dict, numbers[i].name,
+                              PyLong_FromLongLong(numbers[i].value));
+    return rc;
+}
+
+static PyObject *media_dict(const gvd_media *m)
+{
+    PyObject *dict = PyDict_New();
+    if (!dict)
+        return NULL;
+    PyObject *start = m->start_pts == GVD_NO_PTS
+                          ? Py_NewRef(Py_None)
+                          : PyLong_FromLongLong(m->start_pts);
+    if (gvd_py_dict_take(dict, "start_pts", start) < 0 ||
+        fill_words(dict, m) < 0 || fill_numbers(dict, m) < 0 ||
+        gvd_py_dict_take(dict, "time_base", rational(m->time_base)) < 0 ||
+        gvd_py_dict_take(dict, "average_frame_rate",
+                         rational(m->average_frame_rate)) < 0 ||
+        gvd_py_dict_take(dict, "pixel_aspect_ratio",
+                         rational(m->pixel_aspect_ratio)) < 0 ||
+        gvd_py_dict_take(dict, "header_duration",
+                         PyFloat_FromDouble(m->header_duration)) < 0 ||
+        gvd_py_dict_take(dict, "seekable", PyBool_FromLong(m->seekable)) < 0)
+        Py_CLEAR(dict);
+    return dict;
+}
+
+static int copy_facts(reader_object *self)
+{
+    gvd_device device = gvd_reader_device(self->reader);
+    self->time_base = rational(gvd_reader_time_base(self->reader));
+    self->device = Py_BuildValue("(ii)", device.type, device.id);
+    self->backend = gvd_py_text(gvd_reader_backend(self->reader));
+    self->fallback_reason =
+        gvd_py_text(gvd_reader_fallback_reason(self->reader));
+    return self->time_base && self->device && self->backend &&
+                   self->fallback_reason
+               ? 0
+               : -1;
+}
+
+// Fills params from the arguments; strings stay the arguments'. -1 with an
+// exception set.
+static int read_params(PyObject *args, PyObject *kwargs,
+                       gvd_reader_params *params)
+{
+    static char *names[] = {
+        "url",  "stream_index", "device_type",  "device_id", "native",
+        "nhwc", "sessions",     "memory_limit", "ca_file",   NULL};
+    int native, nhwc;
+    long long memory_limit;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "y$iiippiLz:Reader", names, &params->url,
+            &params->stream_index, &params->device.type, &params->device.id,
+            &native, &nhwc, &params->sessions, &memory_limit, &params->ca_file))
+        return -1;
+    params->output = native ? GVD_OUTPUT_NATIVE : GVD_OUTPUT_RGB24;
+    params->order = nhwc ? GVD_NHWC : GVD_NCHW;
+    params->memory_limit = memory_limit;
+    return 0;
+}
+
+static PyObject *reader_new(PyTypeObject *type, PyObject *args,
+                            PyObject *kwargs)
+{
+    gvd_reader_params params = {0};
+    if (read_params(args, kwargs, &params) < 0)
+        return NULL;
+    PyObject *op = PyType_GenericAlloc(type, 0);
+    if (!op)
+        return NULL;
+    reader_object *self = (reader_object *)op;
+    gvd_guard_init(&self->guard);
+    gvd_error err = {0};
+    PyThreadState *thread = PyEval_SaveThread();
+    int rc = gvd_reader_open(&params, &self->reader, &err);
+    PyEval_RestoreThread(thread);
+    if (rc < 0)
+        gvd_py_raise(PyType_GetModuleState(type), &err, params.url);
+    if (rc < 0 || copy_facts(self) < 0)
+        Py_CLEAR(op);
+    return op;
+}
+
+void gvd_py_reader_leave(PyObject *op)
+{
+    reader_object *self = (reader_object *)op;
+    if (!gvd_guard_leave(&self->guard))
+        return;
+    PyThreadState *thread = PyEval_SaveThread();
+    gvd_reader_close(&self->reader);
+    PyEval_RestoreThread(thread);
+}
+
+gvd_reader *gvd_py_reader_enter(PyObject *op)
+{
+    reader_object *self = (reader_object *)op;
+    if (gvd_guard_is_closed(&self->guard) || !gvd_guard_enter(&self->guard)) {
+        gvd_py_raise_closed(gvd_py_state_of(op));
+        return NULL;
+    }
+    return self->reader;
+}
+
+static void reader_dealloc(PyObject *op)
+{
+    reader_object *self = (reader_object *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback);
+    if (gvd_guard_close(&self->guard))
+        gvd_py_reader_leave(op);
+    PyErr_Restore(kind, value, traceback);
+    Py_CLEAR(self->time_base);
+    Py_CLEAR(self->device);
+    Py_CLEAR(self->backend);
+    Py_CLEAR(self->fallback_reason);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
+    Py_DECREF(type);
+}
+
+static PyObject *reader_open_pass(PyObject *op, PyObject *args)
+{
+    int batch_size;
+    if (!PyArg_ParseTuple(args, "i:open_pass", &batch_size))
+        return NULL;
+    return gvd_py_pass_start(gvd_py_state_of(op), op, batch_size);
+}
+
+static PyObject *reader_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    reader_object *self = (reader_object *)op;
+    if (gvd_guard_close(&self->guard))
+        gvd_py_reader_leave(op);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *reader_media(PyObject *op, void *Py_UNUSED(closure))
+{
+    gvd_reader *reader = gvd_py_reader_enter(op);
+    if (!reader)
+        return NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    const gvd_media *media = gvd_reader_media(reader);
+    PyEval_RestoreThread(thread);
+    PyObject *dict = media_dict(media);
+    gvd_py_reader_leave(op);
+    return dict;
+}
+
+static PyObject *reader_time_base(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(((reader_object *)op)->time_base);
+}
+
+static PyObject *reader_device(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(((reader_object *)op)->device);
+}
+
+static PyObject *reader_backend(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(((reader_object *)op)->backend);
+}
+
+static PyObject *reader_fallback_reason(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(((reader_object *)op)->fallback_reason);
+}
+
+static PyMethodDef reader_methods[] = {
+    {"open_pass", reader_open_pass, METH_VARARGS,
+     "open_pass($self, batch_size, /)\n--\n\n"
+     "Starts to decode from the first frame."},
+    {"close", reader_close, METH_NOARGS,
+     "close($self, /)\n--\n\n"
+     "Lets go of the file, once the passes over it are closed too."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef reader_getset[] = {
+    {"media", reader_media, NULL,
+     "What the file's header tells; may read it again.", NULL},
+    {"time_base", reader_time_base, NULL, "(numerator, denominator) seconds.",
+     NULL},
+    {"device", reader_device, NULL, "DLPack's (device type, number).", NULL},
+    {"backend", reader_backend, NULL, "\"nvdec\" or \"cpu\".", NULL},
+    {"fallback_reason", reader_fallback_reason, NULL,
+     "Why the CPU decodes for a GPU, or None.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static int reader_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    return 0;
+}
+
+static PyType_Slot reader_slots[] = {
+    {Py_tp_doc,
+     "Reader(url, *, stream_index, device_type, device_id, native, nhwc, "
+     "sessions, memory_limit, ca_file)\n--\n\nAn open video."},
+    {Py_tp_new, reader_new},
+    {Py_tp_dealloc, reader_dealloc},
+    {Py_tp_methods, reader_methods},
+    {Py_tp_getset, reader_getset},
+    {Py_tp_traverse, reader_traverse},
+    {0, NULL},
+};
+
+PyType_Spec gvd_py_reader_spec = {
+    .name = "gvdecode._core.Reader",
+    .basicsize = sizeof(reader_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = reader_slots,
+};

@@ -1,0 +1,80 @@
+// A batch's pictures leave one by one through these views. They share the
+// batch's memory, its stream order and its lifetime.
+#include "tensor_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct tensor_view {
+    gvd_tensor tensor;
+    gvd_tensor *parent;
+    int64_t offset; // bytes into the parent
+} tensor_view;
+
+static void view_release(gvd_tensor *tensor)
+{
+    tensor_view *view = (tensor_view *)tensor;
+    gvd_tensor_unref(&view->parent);
+    free(view);
+}
+
+static int view_order(gvd_tensor *tensor, void *stream, gvd_error *err)
+{
+    gvd_tensor *parent = ((tensor_view *)tensor)->parent;
+    return parent->ops->order(parent, stream, err);
+}
+
+// The parent copies as a whole only.
+static int view_to_host(gvd_tensor *tensor, void *host, gvd_error *err)
+{
+    tensor_view *view = (tensor_view *)tensor;
+    gvd_tensor *parent = view->parent;
+    size_t bytes = (size_t)gvd_tensor_bytes(tensor);
+    size_t parent_bytes = (size_t)gvd_tensor_bytes(parent);
+    if (bytes == parent_bytes)
+        return parent->ops->to_host(parent, host, err);
+    uint8_t *whole = malloc(parent_bytes);
+    if (!whole)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY,
+                        "out of host memory: a copy needs %zu bytes",
+                        parent_bytes);
+    int rc = parent->ops->to_host(parent, whole, err);
+    if (rc >= 0)
+        memcpy(host, whole + view->offset, bytes);
+    free(whole);
+    return rc;
+}
+
+static const gvd_tensor_ops host_ops = {.release = view_release};
+static const gvd_tensor_ops cuda_ops = {
+    .release = view_release,
+    .order = view_order,
+    .to_host = view_to_host,
+};
+
+int gvd_tensor_select(gvd_tensor *tensor, int64_t index, gvd_tensor **out,
+                      gvd_error *err)
+{
+    if (tensor->ndim < 2 || index < 0 || index >= tensor->shape[0])
+        return gvd_fail(err, GVD_ERR_ARGUMENT, "there is no picture %lld",
+                        (long long)index);
+    tensor_view *view = calloc(1, sizeof *view);
+    if (!view)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    view->parent = gvd_tensor_ref(tensor);
+    view->offset = index * tensor->strides[0] * (tensor->bits / 8);
+    view->tensor = (gvd_tensor){
+        .ops = tensor->ops->to_host ? &cuda_ops : &host_ops,
+        .data = tensor->data + view->offset,
+        .ndim = tensor->ndim - 1,
+        .bits = tensor->bits,
+        .device = tensor->device,
+    };
+    gvd_ref_init(&view->tensor.ref);
+    for (int i = 1; i < tensor->ndim; i++) {
+        view->tensor.shape[i - 1] = tensor->shape[i];
+        view->tensor.strides[i - 1] = tensor->strides[i];
+    }
+    *out = &view->tensor;
+    return GVD_OK;
+}
