@@ -1,0 +1,49 @@
+"""Video decoding for deep learning.
+
+    with gvdecode.VideoDecoder("film.mp4") as video:
+        for batch in video.batches(32):
+            scores = model(torch.from_dlpack(batch))
+
+On an NVIDIA GPU the frames of one file are decoded by all of its NVDEC engines
+and never leave its memory; without one the same lines decode on the CPU's cores.
+"""
+
+from __future__ import annotations
+
+from gvdecode._core import trim
+from gvdecode.decoder import Batches, VideoDecoder
+from gvdecode.errors import (
+    ClosedError,
+    DecodeError,
+    Error,
+    FallbackWarning,
+    FileMissingError,
+    OpenError,
+    OutOfMemoryError,
+    TimeoutError,
+    UnsupportedError,
+)
+from gvdecode.frames import Frame, FrameBatch
+from gvdecode.metadata import VideoMetadata
+from gvdecode.stats import DecodeStats
+from gvdecode.version import __version__
+
+__all__ = [
+    "Batches",
+    "ClosedError",
+    "DecodeError",
+    "DecodeStats",
+    "Error",
+    "FallbackWarning",
+    "FileMissingError",
+    "Frame",
+    "FrameBatch",
+    "OpenError",
+    "OutOfMemoryError",
+    "TimeoutError",
+    "UnsupportedError",
+    "VideoDecoder",
+    "VideoMetadata",
+    "__version__",
+    "trim",
+]

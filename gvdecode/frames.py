@@ -1,0 +1,317 @@
+"""What a decoder gives: one picture, or a batch of them."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import operator
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from gvdecode import _core
+from gvdecode.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Frame", "FrameBatch"]
+
+_CPU = 1  # DLPack's device type
+
+
+def device_name(pair: tuple[int, int]) -> str:
+    """ "cpu", or "cuda:0" and so on."""
+    return "cpu" if pair[0] == _CPU else f"cuda:{pair[1]}"
+
+
+class _Pixels:
+    """The ways out of one core tensor, the same for a frame and for a batch.
+
+    The memory is writable and lives as long as anything that was made from it,
+    also after the decoder is closed.
+    """
+
+    __slots__ = ("__weakref__", "_tensor")
+
+    def __init__(self, tensor: _core.Tensor | None) -> None:
+        self._tensor = tensor
+
+    def _pixels(self) -> _core.Tensor:
+        if self._tensor is None:
+            raise UnsupportedError(
+                "native frames are no single array: take the arrays of frame.planes, "
+                'or decode with pixel_format="rgb24"'
+            )
+        return self._tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._pixels().shape
+
+    @property
+    def dtype(self) -> str:
+        """ "uint8"."""
+        return self._pixels().dtype
+
+    @property
+    def device(self) -> str:
+        """ "cpu", or "cuda:0" and so on."""
+        return device_name(self._pixels().device)
+
+    @property
+    def data(self) -> Any:
+        """The pixels without a copy, made anew at each access.
+
+        A torch tensor where torch is imported; else a NumPy array on the CPU,
+        and on the GPU this object itself, for any library that knows DLPack.
+        """
+        if hasattr(sys.modules.get("torch"), "from_dlpack"):
+            return self.torch()
+        tensor = self._pixels()
+        return tensor.numpy() if tensor.device[0] == _CPU else self
+
+    def numpy(self) -> NDArray[np.uint8]:
+        """A NumPy array: on the CPU the same memory, from the GPU a copy.
+
+        The copy waits until the pixels are ready.
+        """
+        return self._pixels().numpy()  # type: ignore[return-value]
+
+    def torch(self) -> Any:
+        """A torch tensor of the same memory, ready on torch's current stream.
+
+        Work on other streams must be made to wait for that stream, as with any
+        tensor of torch's own.
+        """
+        return importlib.import_module("torch").from_dlpack(self)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> object:
+        """A DLPack capsule; `stream` waits for the pixels, the host does not.
+
+        On the GPU `stream` is None or 1 (the legacy default stream), 2 (the
+        per-thread one), -1 (no ordering) or a stream's address. A copy to host
+        memory is made for `dl_device=(1, 0)`. What cannot be done without a
+        copy that `copy` forbids is BufferError, a stream 0 ValueError.
+        """
+        return self._pixels().__dlpack__(
+            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._pixels().__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return self._pixels().__cuda_array_interface__
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        return memoryview(self._pixels())
+
+    def __array__(
+        self, dtype: object = None, copy: bool | None = None
+    ) -> NDArray[np.generic]:
+        import numpy as np
+
+        if self._pixels().device[0] != _CPU:
+            raise TypeError("the pixels are on the GPU: .numpy() copies them")
+        array: NDArray[Any] = self.numpy()
+        if dtype is not None and np.dtype(dtype) != array.dtype:  # type: ignore[call-overload]
+            if copy is False:
+                raise ValueError(f"a change to {dtype} needs a copy")
+            return array.astype(dtype)  # type: ignore[call-overload, no-any-return]
+        return array.copy() if copy else array
+
+
+class Frame(_Pixels):
+    """One shown picture and its facts.
+
+    RGB: shape (3, H, W), or (H, W, 3) with `dimension_order="NHWC"`, uint8.
+    Native: `planes`, each with an array of its own.
+    """
+
+    __slots__ = ("_frame", "_time_base")
+
+    def __init__(
+        self,
+        frame: _core.Frame,
+        tensor: _core.Tensor | None,
+        time_base: tuple[int, int],
+    ) -> None:
+        super().__init__(tensor)
+        self._frame = frame
+        self._time_base = time_base
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array; of a native frame (H, W)."""
+        if self._tensor is None:
+            return (self.height, self.width)
+        return self._tensor.shape
+
+    @property
+    def dtype(self) -> str:
+        """ "uint8", or of a native frame "uint16" where samples have more bits."""
+        return (self._tensor or self.planes[0]).dtype
+
+    @property
+    def device(self) -> str:
+        """ "cpu", or "cuda:0" and so on."""
+        return device_name((self._tensor or self.planes[0]).device)
+
+    @property
+    def width(self) -> int:
+        """Pixels, of the decoded picture."""
+        return self._frame.width
+
+    @property
+    def height(self) -> int:
+        """Pixels, of the decoded picture."""
+        return self._frame.height
+
+    @property
+    def pixel_format(self) -> str:
+        """ "rgb24", or of a native frame FFmpeg's planar name: "yuv420p" ..."""
+        return self._frame.pixel_format if self._tensor is None else "rgb24"
+
+    @property
+    def planes(self) -> tuple[_core.Tensor, ...]:
+        """The planes Y, U, V of a native frame; of an RGB frame none.
+
+        Each has shape (rows, columns), uint8 or uint16 with the sample in the
+        low bits, and is possibly strided. It knows DLPack, `.numpy()` and, on
+        the CPU, the buffer protocol: `np.asarray(plane)` takes no copy.
+        """
+        return self._frame.planes if self._tensor is None else ()
+
+    @property
+    def pts(self) -> int | None:
+        """When it is shown, in the stream's time base."""
+        return self._frame.pts
+
+    @property
+    def pts_seconds(self) -> float:
+        """When it is shown; nan where the stream does not tell."""
+        return _seconds(self._frame.pts, self._time_base)
+
+    @property
+    def duration_seconds(self) -> float:
+        """How long it is shown; 0 where the stream does not tell."""
+        return _seconds(self._frame.duration, self._time_base)
+
+    @property
+    def key_frame(self) -> bool:
+        """Whether it was decoded from a key packet."""
+        return self._frame.key
+
+    @property
+    def corrupt(self) -> bool:
+        """Whether the decoder concealed damage in it."""
+        return self._frame.corrupt
+
+    @property
+    def backend(self) -> str:
+        """ "nvdec" or "cpu": what decoded this frame."""
+        return self._frame.backend
+
+    def __repr__(self) -> str:
+        return (
+            f"<gvdecode.Frame {self.pixel_format} shape={self.shape} "
+            f"device={self.device!r} pts_seconds={self.pts_seconds:.6g}>"
+        )
+
+
+class FrameBatch(_Pixels):
+    """Consecutive frames in one array, with the facts of each.
+
+    Shape (N, 3, H, W), or (N, H, W, 3) with `dimension_order="NHWC"`, uint8,
+    contiguous. `batch[i]` and iteration give frames that share its memory.
+    A native batch is only a sequence of frames, whose sizes may differ.
+    """
+
+    __slots__ = ("_frames", "_time_base")
+
+    def __init__(
+        self,
+        tensor: _core.Tensor | None,
+        frames: tuple[_core.Frame, ...],
+        time_base: tuple[int, int],
+    ) -> None:
+        super().__init__(tensor)
+        self._frames = frames
+        self._time_base = time_base
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: SupportsIndex) -> Frame:
+        at = operator.index(index)
+        if not -len(self) <= at < len(self):
+            raise IndexError(f"frame {at} of a batch of {len(self)}")
+        at %= len(self)
+        tensor = self._tensor.select(at) if self._tensor else None
+        return Frame(self._frames[at], tensor, self._time_base)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def pts(self) -> list[int | None]:
+        """When each frame is shown, in the stream's time base."""
+        return [frame.pts for frame in self._frames]
+
+    @property
+    def pts_seconds(self) -> NDArray[np.float64]:
+        """When each frame is shown, shape (N,); nan where it is not known."""
+        return self._times([frame.pts for frame in self._frames])
+
+    @property
+    def duration_seconds(self) -> NDArray[np.float64]:
+        """How long each frame is shown, shape (N,); 0 where it is not known."""
+        return self._times([frame.duration for frame in self._frames])
+
+    def _times(self, counts: list[int | None]) -> NDArray[np.float64]:
+        import numpy as np
+
+        seconds = [_seconds(count, self._time_base) for count in counts]
+        return np.array(seconds, dtype=np.float64)
+
+    @property
+    def key_frame(self) -> list[bool]:
+        """Whether each frame was decoded from a key packet."""
+        return [frame.key for frame in self._frames]
+
+    @property
+    def corrupt(self) -> list[bool]:
+        """Whether the decoder concealed damage in each frame."""
+        return [frame.corrupt for frame in self._frames]
+
+    @property
+    def backend(self) -> list[str]:
+        """What decoded each frame: "nvdec" or "cpu"."""
+        return [frame.backend for frame in self._frames]
+
+    @property
+    def pixel_format(self) -> str:
+        """ "rgb24", or of native frames FFmpeg's planar name: "yuv420p" ..."""
+        return "rgb24" if self._tensor else self._frames[0].pixel_format
+
+    def __repr__(self) -> str:
+        what = (
+            f"shape={self.shape} device={self.device!r}" if self._tensor else "native"
+        )
+        return f"<gvdecode.FrameBatch of {len(self)} {what}>"
+
+
+def _seconds(count: int | None, time_base: tuple[int, int]) -> float:
+    if count is None:
+        return math.nan
+    return count * time_base[0] / time_base[1]

@@ -1,0 +1,73 @@
+"""`python -m gvdecode`: what is there, and what to do about what is not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Clips
+
+import gvdecode
+from gvdecode import _core, cli
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gvdecode", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_info_names_versions_ffmpeg_and_driver() -> None:
+    done = run("info")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"gvdecode     {gvdecode.__version__}" in done.stdout
+    assert _core.libav_version() in done.stdout
+    assert "libavcodec" in done.stdout  # where it lies
+    assert "driver" in done.stdout
+
+
+def test_info_says_what_to_do_without_a_gpu() -> None:
+    if _core.cuda_device_count()[0]:
+        pytest.skip("there is a GPU")
+    told = run("info").stdout
+    assert "GPU          none" in told
+    assert "driver" in cli.gpu_advice(lambda path: False)
+    assert "NVIDIA_DRIVER_CAPABILITIES" in cli.gpu_advice(lambda path: True)
+
+
+@pytest.mark.gpu
+def test_info_lists_codecs_of_the_gpu(device: str) -> None:
+    if device == "cpu":
+        pytest.skip("about the GPU")
+    told = run("info").stdout
+    assert "GPU 0" in told
+    for codec in ("h264", "hevc", "vp9"):
+        assert codec in told
+
+
+def test_probe_says_what_a_file_holds_and_what_decodes_it(clips: Clips) -> None:
+    done = run("probe", str(clips.path("h264.mp4")), "--device", "cpu")
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in ("h264", "yuv420p", "320x240", "25 fps", "2.4 s", "60", "the CPU"):
+        assert words in done.stdout
+
+
+def test_probe_of_a_missing_file_is_exit_1(tmp_path: Path) -> None:
+    done = run("probe", str(tmp_path / "film.mp4"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert "film.mp4" in done.stderr
+
+
+def test_bad_usage_is_exit_2() -> None:
+    assert run().returncode == 2
+    assert run("play").returncode == 2
+    assert run("probe").returncode == 2
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == gvdecode.__version__

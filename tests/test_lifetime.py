@@ -1,0 +1,211 @@
+"""Nothing is left behind, and nothing hangs, whenever a reader stops."""
+
+import gc
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Clips, Opener
+
+import gvdecode
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def read_a_bit(clips: Clips, device: str, count: int) -> None:
+    """Opens a clip, takes a few batches and drops everything."""
+    video = gvdecode.VideoDecoder(
+        clips.path("h264.mp4"), device=device, fallback="silent"
+    )
+    for number, _ in enumerate(video.batches(4)):
+        if number == count:
+            break
+
+
+def test_fifty_readings_dropped_half_way_leave_nothing(
+    clips: Clips, device: str
+) -> None:
+    dice = random.Random(1)
+    for _ in range(5):
+        read_a_bit(clips, device, 20)
+    gvdecode.trim()
+    gc.collect()
+    before = (threads(), descriptors(), resident())
+    for _ in range(50):
+        read_a_bit(clips, device, dice.randrange(16))
+    gvdecode.trim()
+    gc.collect()
+    assert wait_until(lambda: threads() <= before[0])
+    assert descriptors() <= before[1]
+    assert resident() < before[2] + 16 * 2**20
+
+
+def test_dropping_the_iterator_ends_the_decoding(opened: Opener) -> None:
+    before = threads()
+    video = opened("long.mp4")
+    run = video.batches(4)
+    next(run)
+    assert threads() > before
+    del run
+    assert wait_until(lambda: threads() <= before)
+    assert 0 < video.stats.frames < 400
+
+
+def test_a_loop_that_raises_or_breaks_ends_the_decoding(opened: Opener) -> None:
+    before = threads()
+    video = opened("long.mp4")
+    with pytest.raises(ZeroDivisionError):
+        any(1 / 0 for _ in video.batches(4))
+    for _ in video:
+        break
+    gc.collect()
+    assert wait_until(lambda: threads() <= before)
+
+
+def test_a_decoder_that_was_never_read_leaves_nothing(opened: Opener) -> None:
+    before = (threads(), descriptors())
+    gvdecode.VideoDecoder(opened("h264.mp4")._name, device="cpu")
+    opened("h264.mp4").batches(4)
+    gc.collect()
+    assert wait_until(lambda: threads() <= before[0])
+
+
+def test_close_ends_a_wait_in_another_thread(
+    clips: Clips, fifo: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    # The pipe's writer stays, so that the reader waits for more for ever.
+    path = tmp_path / "endless.ts"
+    os.mkfifo(path)
+    data = clips.path("h264.ts").read_bytes()
+    writer = os.open(path, os.O_RDWR)
+    feeder = threading.Thread(target=os.write, args=(writer, data))
+    feeder.start()
+    video = gvdecode.VideoDecoder(path, device="cpu")
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            for _ in video.batches(1000):
+                pass
+        except gvdecode.Error as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    time.sleep(0.5)
+    assert reader.is_alive()
+    start = time.monotonic()
+    video.close()
+    reader.join(5)
+    assert not reader.is_alive()
+    assert time.monotonic() - start < 2
+    assert [type(error) for error in errors] == [gvdecode.ClosedError]
+    os.close(writer)
+    feeder.join(5)
+
+
+INTERRUPTED = """
+import gvdecode, os, signal, sys, threading, time
+path = sys.argv[1]
+os.mkfifo(path)
+writer = os.open(path, os.O_RDWR)
+data = open(sys.argv[2], "rb").read()
+threading.Thread(target=os.write, args=(writer, data), daemon=True).start()
+video = gvdecode.VideoDecoder(path, device="cpu")
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+start = time.monotonic()
+try:
+    for batch in video.batches(1000):
+        pass
+except KeyboardInterrupt:
+    print("interrupted after", time.monotonic() - start)
+video.close()
+"""
+
+
+def test_ctrl_c_ends_a_wait(clips: Clips, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            INTERRUPTED,
+            str(tmp_path / "pipe.ts"),
+            str(clips.path("h264.ts")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("interrupted after")
+    assert float(done.stdout.split()[-1]) < 2
+
+
+EXITS = """
+import gvdecode, sys
+video = gvdecode.VideoDecoder(sys.argv[1], device="cpu")
+run = video.batches(4)
+batch = next(run)
+frames = iter(video)
+frame = next(frames)
+{end}
+"""
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(0)", "kept = [run]; kept.append(kept)"])
+def test_leaving_python_half_way_is_quiet(clips: Clips, end: str) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            "dev",
+            "-c",
+            EXITS.format(end=end),
+            str(clips.path("long.mp4")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_signals_reach_the_handler_while_waiting(opened: Opener) -> None:
+    seen: list[int] = []
+    old = signal.signal(signal.SIGALRM, lambda number, _: seen.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        frames = sum(len(batch) for batch in opened("long.mp4").batches(400))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert frames == 400
+    assert seen
