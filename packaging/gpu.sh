@@ -1,0 +1,57 @@
+#!/bin/bash
+# gpu.sh DATA OUT STEP...: what only a GPU can show, on a machine with nothing
+# but Python, torch and pytest.
+#
+# DATA has wheel/*.whl and, as far as the steps need them, testclips/
+# (tests/clips.py), clips/ (benchmarks/clips.py), media/ and references/
+# (benchmarks/references.py), and ceiling (benchmarks/Makefile).
+#   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
+#   exact      every frame of every clip    -> OUT/exact-*.json
+#   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
+#   memcheck   compute-sanitizer over a short decode
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+data=$(realpath "$1") out=$(realpath "$2")
+shift 2
+
+site=$data/site
+if [ ! -d "$site" ] || [ "$data/wheel" -nt "$site" ]; then
+  rm -rf "$site"
+  python3 -m pip install -q --no-index --no-deps --target "$site" "$data"/wheel/*.whl || exit 1
+fi
+export PYTHONPATH=$site
+# Away from the checkout: its gvdecode/ has no compiled module.
+work=$data/work
+rm -rf "$work" && mkdir -p "$work"
+cp -r "$root"/{tests,benchmarks,examples,packaging,pyproject.toml,README.md} "$work"/ 2>/dev/null
+cd "$work" || exit 1
+
+failed=0
+for step in "$@"; do
+  echo "== $step"
+  case $step in
+  tests)
+    GVDECODE_CLIPS=$data/testclips timeout 400 python3 -m pytest -m gpu -q \
+      -p no:cacheprovider --junitxml="$out/gpu-tests.xml" tests >"$out/gpu-tests.log" 2>&1 || failed=1
+    tail -n 40 "$out/gpu-tests.log"
+    python3 benchmarks/gpu_tests.py "$out/gpu-tests.xml" --out "$out"
+    ;;
+  exact)
+    timeout 500 python3 benchmarks/bench_exact.py "$data"/clips/*0.mp4 "$data"/media/* \
+      --references "$data/references" --out "$out" || failed=1
+    ;;
+  bench)
+    python3 benchmarks/clips.py derive --out "$data/clips"
+    timeout 560 python3 benchmarks/bench_sequential.py --clips "$data/clips" \
+      --ceiling "$data/ceiling" --out "$out" || failed=1
+    ;;
+  memcheck)
+    timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \
+      python3 examples/first_batch.py "$data/testclips/h264.mp4" 2>&1 | tail -n 15 || failed=1
+    ;;
+  *)
+    echo "no such step" && failed=1
+    ;;
+  esac
+done
+exit $failed
