@@ -1,0 +1,150 @@
+"""Makes the benchmark clips.
+
+    python clips.py encode --out DIR     # needs ffmpeg with libx264 and libx265
+    python clips.py derive --out DIR     # needs nothing but Python
+    python clips.py check  --out DIR     # likewise; prints what the clips are
+
+`encode` joins the five clips of the source folder (192 frames of each), scales
+them to 1920x1080 at 30 fps, adds a little noise and writes four clips of 960
+frames. `derive` makes from each of them the long clip (`*_long.mp4`, 3,840
+frames, the same samples four times) and the Annex B stream that the ceiling
+reads. It is a step of its own so that only the four clips have to travel to a
+machine that has no ffmpeg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import mp4
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT.parent / "shared" / "media" / "clips"
+
+FRAMES = 960
+LOOPS = 4
+
+X264 = ["-c:v", "libx264", "-preset", "veryfast", "-b:v", "5M", "-bf", "2"]
+X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-b:v", "3M", "-tag:v", "hvc1"]
+
+
+def x264(gop: int) -> list[str]:
+    fixed = f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0"
+    return [*X264, "-x264-params", fixed]
+
+
+def x265(gop: int, open_gop: int) -> list[str]:
+    fixed = (
+        f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop={open_gop}"
+        ":bframes=2:log-level=error"
+    )
+    return [*X265, "-x265-params", fixed]
+
+
+# Name of the clip -> (encoder options, frames from one key frame to the next).
+CLIPS: dict[str, tuple[list[str], int]] = {
+    "h264_gop30": (x264(30), 30),
+    "hevc_gop30": (x265(30, 0), 30),
+    "hevc_opengop30": (x265(30, 1), 30),
+    "h264_gop250": (x264(250), 250),
+}
+
+
+def filter_graph(inputs: int) -> str:
+    """The joined, scaled and noisy picture of `inputs` source clips."""
+    each = FRAMES // inputs
+    parts = [
+        f"[{i}:v]fps=30,trim=end_frame={each},setpts=PTS-STARTPTS,"
+        f"scale=1920:1080:flags=bicubic,setsar=1,format=yuv420p[v{i}]"
+        for i in range(inputs)
+    ]
+    labels = "".join(f"[v{i}]" for i in range(inputs))
+    parts.append(f"{labels}concat=n={inputs}:v=1,noise=alls=4:allf=t[out]")
+    return ";".join(parts)
+
+
+def encode(sources: Path, out: Path) -> None:
+    clips = sorted(sources.glob("*.mp4"))
+    if not clips or FRAMES % len(clips):
+        raise SystemExit(f"{sources}: {len(clips)} clips do not divide {FRAMES} frames")
+    for name, (options, _) in CLIPS.items():
+        target = out / f"{name}.mp4"
+        if target.exists():
+            print(f"{target} is there already")
+            continue
+        partial = target.with_suffix(".partial.mp4")
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-y"]
+        for clip in clips:
+            command += ["-i", str(clip)]
+        command += ["-filter_complex", filter_graph(len(clips)), "-map", "[out]"]
+        command += [*options, "-color_range", "tv", "-colorspace", "bt709"]
+        command += ["-color_primaries", "bt709", "-color_trc", "bt709"]
+        command += ["-frames:v", str(FRAMES), "-movflags", "+faststart", str(partial)]
+        subprocess.run(command, check=True)
+        partial.rename(target)
+        print(f"{target} made")
+
+
+def derive(out: Path) -> None:
+    for name in CLIPS:
+        clip = out / f"{name}.mp4"
+        if not clip.exists():
+            print(f"{clip} is missing, left out")
+            continue
+        mp4.loop(clip, out / f"{name}_long.mp4", LOOPS)
+        suffix = ".h264" if name.startswith("h264") else ".hevc"
+        mp4.annexb(clip, out / f"{name}{suffix}")
+
+
+def check_clip(path: Path, frames: int, gop: int) -> str:
+    """One line about the clip; raises ValueError if it is not what it should be."""
+    track = mp4.read_track(path)
+    if len(track.sizes) != frames:
+        raise ValueError(f"{path}: {len(track.sizes)} frames instead of {frames}")
+    shown = sorted(track.pts)
+    steps = {b - a for a, b in pairwise(shown)}
+    if len(steps) != 1 or min(steps) <= 0:
+        raise ValueError(f"{path}: frames are not one step apart: {sorted(steps)[:4]}")
+    wanted = set()
+    for base in range(0, frames, FRAMES):
+        wanted |= set(range(base, base + FRAMES, gop))
+    numbers = {pts: number for number, pts in enumerate(shown)}
+    keys = {numbers[track.pts[i]] for i in track.keys}
+    if keys != wanted:
+        raise ValueError(f"{path}: key frames are not every {gop} frames")
+    size = path.stat().st_size / 2**20
+    return f"{path.name:24} {size:6.1f} MiB {frames:5} frames, {len(keys):3} key frames"
+
+
+def check(out: Path) -> None:
+    for name, (_, gop) in CLIPS.items():
+        for suffix, frames in (("", FRAMES), ("_long", FRAMES * LOOPS)):
+            path = out / f"{name}{suffix}.mp4"
+            if path.exists():
+                print(check_clip(path, frames, gop))
+            else:
+                print(f"{path.name:24} is missing")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("step", choices=("encode", "derive", "check"))
+    parser.add_argument("--out", type=Path, required=True, help="folder of the clips")
+    parser.add_argument(
+        "--sources", type=Path, default=SOURCES, help=f"source clips ({SOURCES})"
+    )
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.step == "encode":
+        encode(arguments.sources, arguments.out)
+    elif arguments.step == "derive":
+        derive(arguments.out)
+    else:
+        check(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""What the sequential benchmark measures, each subject served by its own process.
+
+    python subjects.py "gvdecode cuda"
+
+Reads lines of JSON such as {"do": "decode", "path": "a.mp4", "frames": 0} and
+answers each with one. `decode` is timed from the open to the last pixel touched
+(0 frames means all), `first` from the open to the first frame, `gate` compares
+the first and the last batch of the two devices of gvdecode. Every subject ends
+as RGB uint8 in its own best documented setting:
+
+gvdecode cuda  CUDA tensors of 32 frames, NCHW
+gvdecode cpu   NumPy arrays of 32 frames, NHWC as OpenCV and PyAV give it
+opencv cpu     VideoCapture, then cvtColor into a reused array of 32 frames
+opencv upload  the same into pinned memory, then copied to the GPU and made NCHW
+pyav cpu       thread_type AUTO, then to_ndarray(format="rgb24")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any
+
+BATCH = 32
+Answer = dict[str, Any]
+
+
+def how(stats: Any) -> str:
+    """How gvdecode decoded, for the row's note."""
+    note = f"{stats.sessions} sessions"
+    if stats.fallback_frames:
+        note += f", {stats.fallback_frames} frames decoded on the CPU"
+    return note
+
+
+def gvdecode_cuda(path: str, limit: int) -> Answer:
+    import torch
+
+    import gvdecode
+
+    total = torch.zeros((), dtype=torch.int64, device="cuda")
+    torch.cuda.synchronize()
+    frames = 0
+    start = perf_counter()
+    with gvdecode.VideoDecoder(path, device="cuda", fallback="error") as video:
+        for batch in video.batches(BATCH):
+            pixels = torch.from_dlpack(batch)
+            total += pixels[:, 0, 0, 0].sum()
+            frames += pixels.shape[0]
+            if frames == limit:
+                break
+        torch.cuda.synchronize()
+        seconds = perf_counter() - start
+        note = how(video.stats)
+    return {"frames": frames, "seconds": seconds, "note": note}
+
+
+def gvdecode_cpu(path: str, limit: int) -> Answer:
+    import gvdecode
+
+    frames = total = 0
+    start = perf_counter()
+    with gvdecode.VideoDecoder(path, device="cpu", dimension_order="NHWC") as video:
+        for batch in video.batches(BATCH):
+            pixels = batch.numpy()
+            total += int(pixels[:, 0, 0, 0].sum())
+            frames += len(pixels)
+            if frames == limit:
+                break
+        seconds = perf_counter() - start
+        note = how(video.stats)
+    return {"frames": frames, "seconds": seconds, "note": note}
+
+
+def opencv_frames(path: str, slots: Any) -> Iterator[Any]:
+    """Decodes into the slots in turn and yields the one that was filled."""
+    import cv2
+
+    capture = cv2.VideoCapture(path)
+    if not capture.isOpened():
+        raise ValueError(f"OpenCV cannot open {path}")
+    image, number = None, 0
+    while True:
+        good, image = capture.read(image)
+        if not good:
+            break
+        slot = slots[number % len(slots)]
+        cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=slot)
+        yield slot
+        number += 1
+    capture.release()
+
+
+def opencv_size(path: str) -> tuple[int, int]:
+    import cv2
+
+    capture = cv2.VideoCapture(path)
+    height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+    capture.release()
+    return height, width
+
+
+def opencv_cpu(path: str, limit: int) -> Answer:
+    import numpy
+
+    height, width = opencv_size(path)
+    slots = numpy.zeros((BATCH, height, width, 3), numpy.uint8)
+    frames = total = 0
+    start = perf_counter()
+    for pixels in opencv_frames(path, slots):
+        total += int(pixels[0, 0, 0])
+        frames += 1
+        if frames == limit:
+            break
+    return {"frames": frames, "seconds": perf_counter() - start}
+
+
+def opencv_upload(path: str, limit: int) -> Answer:
+    import torch
+
+    height, width = opencv_size(path)
+    pinned = torch.zeros((BATCH, height, width, 3), dtype=torch.uint8).pin_memory()
+    total = torch.zeros((), dtype=torch.int64, device="cuda")
+    torch.cuda.synchronize()
+    frames = waiting = 0
+    start = perf_counter()
+    for _ in opencv_frames(path, pinned.numpy()):
+        frames += 1
+        waiting += 1
+        if waiting == BATCH or frames == limit:
+            total += upload(pinned[:waiting])[:, 0, 0, 0].sum()
+            waiting = 0
+        if frames == limit:
+            break
+    if waiting:
+        total += upload(pinned[:waiting])[:, 0, 0, 0].sum()
+    torch.cuda.synchronize()
+    return {"frames": frames, "seconds": perf_counter() - start}
+
+
+def upload(pinned: Any) -> Any:
+    """The batch on the GPU as NCHW. Waits for the copy: the slots are reused."""
+    import torch
+
+    pixels = pinned.to("cuda", non_blocking=True)
+    torch.cuda.current_stream().synchronize()
+    return pixels.permute(0, 3, 1, 2).contiguous()
+
+
+def pyav_cpu(path: str, limit: int) -> Answer:
+    import av
+
+    frames = total = 0
+    start = perf_counter()
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for frame in container.decode(stream):
+            pixels = frame.to_ndarray(format="rgb24")
+            total += int(pixels[0, 0, 0])
+            frames += 1
+            if frames == limit:
+                break
+        seconds = perf_counter() - start
+    return {"frames": frames, "seconds": seconds}
+
+
+def first(path: str, device: str) -> Answer:
+    """From the open to the first frame as a tensor of this device."""
+    import gvdecode
+
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+    start = perf_counter()
+    with gvdecode.VideoDecoder(path, device=device, fallback="error") as video:
+        frames = iter(video)  # kept: dropping it ends the reading
+        frame = next(frames)
+        if device == "cuda":
+            torch.from_dlpack(frame)
+            torch.cuda.synchronize()
+        else:
+            frame.numpy()
+        milliseconds = (perf_counter() - start) * 1e3
+    return {"ms": milliseconds}
+
+
+def ends(path: str, device: str, limit: int) -> tuple[int, Any, Any]:
+    """Number of frames, and the first and last batch as arrays on the host."""
+    import torch
+
+    import gvdecode
+
+    frames, head, tail = 0, None, None
+    with gvdecode.VideoDecoder(path, device=device, fallback="error") as video:
+        for batch in video.batches(BATCH):
+            tail = torch.from_dlpack(batch)
+            head = tail if head is None else head
+            frames += len(batch)
+            if frames == limit:
+                break
+        if head is None or tail is None:
+            raise ValueError(f"{path}: no frames on {device}")
+        return frames, head.cpu(), tail.cpu()
+
+
+def gate(path: str, limit: int) -> Answer:
+    """Raises ValueError unless both devices give the same first and last batch."""
+    import torch
+
+    count, head, tail = ends(path, "cpu", limit)
+    cuda_count, cuda_head, cuda_tail = ends(path, "cuda", limit)
+    if count != cuda_count:
+        raise ValueError(f"{path}: {count} frames on cpu, {cuda_count} on cuda")
+    if not torch.equal(head, cuda_head) or not torch.equal(tail, cuda_tail):
+        raise ValueError(f"{path}: cpu and cuda give different pixels")
+    return {"frames": count}
+
+
+SUBJECTS: dict[str, Callable[[str, int], Answer]] = {
+    "gvdecode cuda": gvdecode_cuda,
+    "gvdecode cpu": gvdecode_cpu,
+    "opencv cpu": opencv_cpu,
+    "pyav cpu": pyav_cpu,
+    "opencv upload": opencv_upload,
+}
+
+
+def answer(subject: str, question: dict[str, Any]) -> Answer:
+    path, frames = question["path"], question.get("frames", 0)
+    try:
+        if question["do"] == "first":
+            return first(path, subject.split()[1])
+        if question["do"] == "gate":
+            return gate(path, frames)
+        return SUBJECTS[subject](path, frames)
+    except Exception as error:  # whatever a library raises is an answer too
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def main() -> None:
+    subject = sys.argv[1]
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not pass for an answer
+    for line in sys.stdin:
+        answers.write(json.dumps(answer(subject, json.loads(line))) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
