@@ -35,6 +35,7 @@ struct gvd_assembler {
     gvd_error end_error;
     int convert_status;
     gvd_error convert_error;
+    double waited; // of gvd_assembler_next for conversion, in seconds
 };
 
 typedef struct convert_task {
@@ -240,7 +241,7 @@ static int try_take_locked(gvd_assembler *a, gvd_batch **out, gvd_error *err)
 }
 
 int gvd_assembler_next(gvd_assembler *assembler, int timeout_ms,
-                       gvd_batch **out, double *converting, gvd_error *err)
+                       gvd_batch **out, gvd_error *err)
 {
     gvd_assembler *a = assembler;
     double start = gvd_seconds();
@@ -252,11 +253,19 @@ int gvd_assembler_next(gvd_assembler *assembler, int timeout_ms,
         bool filled = a->head && a->head->complete;
         timed_out = !gvd_wait(&a->changed, &a->lock, start, timeout_ms);
         if (filled)
-            *converting += gvd_seconds() - since;
+            a->waited += gvd_seconds() - since;
         rc = try_take_locked(a, out, err);
     }
     pthread_mutex_unlock(&a->lock);
     return rc;
+}
+
+double gvd_assembler_waited(gvd_assembler *assembler)
+{
+    pthread_mutex_lock(&assembler->lock);
+    double waited = assembler->waited;
+    pthread_mutex_unlock(&assembler->lock);
+    return waited;
 }
 
 void gvd_assembler_stop(gvd_assembler *assembler)

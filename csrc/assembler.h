@@ -14,9 +14,12 @@ int gvd_assembler_create(gvd_scheduler *scheduler, int batch_size, int depth,
                          gvd_error *err);
 
 // The next complete batch, GVD_EOF, an error, or GVD_AGAIN after timeout_ms
-// (-1: never). Waiting for conversion is added to *converting, in seconds.
+// (-1: never).
 int gvd_assembler_next(gvd_assembler *assembler, int timeout_ms,
-                       gvd_batch **out, double *converting, gvd_error *err);
+                       gvd_batch **out, gvd_error *err);
+
+// Seconds that gvd_assembler_next has waited for conversion alone.
+double gvd_assembler_waited(gvd_assembler *assembler);
 
 // After gvd_scheduler_abort and before gvd_scheduler_destroy: ends the thread.
 void gvd_assembler_stop(gvd_assembler *assembler);

@@ -52,6 +52,7 @@ static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
     if (route.closes_previous)
         close_job_locked(s, s->previous);
     int rc = route.opens ? open_job_locked(s, packet, err) : GVD_OK;
+    bool opened = rc == GVD_OK && route.opens;
     if (rc == GVD_OK && route.closes_before)
         close_job_locked(s, s->previous);
     if (rc == GVD_OK && route.to_previous)
@@ -64,6 +65,10 @@ static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
     if (s->current && s->current->shown > s->longest_job)
         s->longest_job = s->current->shown;
     gvd_scheduler_wake_locked(s);
+    if (opened && s->idle_workers == 0)
+        gvd_scheduler_add_worker_locked(s);
+    if (s->worker_count == 0)
+        rc = gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");
     if (s->wants_packets)
         pthread_cond_signal(&s->frames);
     return rc;

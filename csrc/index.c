@@ -54,13 +54,12 @@ int gvd_index_push(gvd_index *index, int64_t pts, int64_t dts, gvd_error *err)
 {
     int64_t time = pts != GVD_NO_PTS ? pts : dts;
     note_regularity(index, pts, time);
-    index->packets++;
-    if (time == GVD_NO_PTS)
-        return GVD_OK;
     int rc = make_room(index, err);
     if (rc < 0)
         return rc;
-    index->any = true;
+    index->packets++;
+    if (time != GVD_NO_PTS)
+        index->any = true;
     index->ahead[index->ahead_start + index->ahead_count++] = time;
     return GVD_OK;
 }
@@ -73,17 +72,22 @@ static bool is_regular(const gvd_index *index, int64_t pts)
 
 bool gvd_index_is_ready(const gvd_index *index, int64_t pts)
 {
-    if (is_regular(index, pts) || !index->any)
-        return index->packets >= index->frames + GVD_INDEX_AHEAD;
-    return index->window_count + index->ahead_count >= GVD_INDEX_WINDOW;
+    bool near = is_regular(index, pts) || !index->any;
+    return index->packets >=
+           index->frames + (near ? GVD_INDEX_AHEAD : GVD_INDEX_WINDOW);
 }
 
-static void fill_window(gvd_index *index)
+// Moves the times of no more than `reach` packets beyond the frames into the
+// window: no further than every reading of the file has come by now.
+static void fill_window(gvd_index *index, int reach)
 {
-    while (index->window_count < GVD_INDEX_WINDOW && index->ahead_count > 0) {
-        index->window[index->window_count++] =
-            index->ahead[index->ahead_start++];
+    while (index->ahead_count > 0 && index->windowed < index->frames + reach &&
+           index->window_count < GVD_INDEX_WINDOW) {
+        int64_t time = index->ahead[index->ahead_start++];
         index->ahead_count--;
+        index->windowed++;
+        if (time != GVD_NO_PTS)
+            index->window[index->window_count++] = time;
     }
 }
 
@@ -119,17 +123,16 @@ int64_t gvd_index_next(gvd_index *index, int64_t pts)
     int64_t time = GVD_NO_PTS;
     if (!index->any) {
         time = counted(index);
+        fill_window(index, GVD_INDEX_AHEAD); // nothing but the count
     } else if (is_regular(index, pts)) {
-        // Its own; older timestamps belonged to packets that gave no frame.
+        // Its own; older times belonged to packets that gave no frame.
         time = pts;
-        fill_window(index);
+        fill_window(index, GVD_INDEX_AHEAD);
         while (index->window_count > 0 &&
-               index->window[smallest(index)] <= time) {
+               index->window[smallest(index)] <= time)
             take_window(index, smallest(index));
-            fill_window(index);
-        }
     } else {
-        fill_window(index);
+        fill_window(index, GVD_INDEX_WINDOW);
         if (index->window_count > 0)
             time = take_window(index, smallest(index));
         if (index->last != GVD_NO_PTS && time < index->last)

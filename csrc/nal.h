@@ -11,14 +11,21 @@ enum gvd_bitstream {
     GVD_BITSTREAM_OTHER, // key packets are not trusted: never cut
     GVD_BITSTREAM_H264,
     GVD_BITSTREAM_HEVC,
-    GVD_BITSTREAM_KEYED, // VP8, VP9, AV1, intra codecs: the flag is the truth
+    GVD_BITSTREAM_VP8,
+    GVD_BITSTREAM_VP9,
+    GVD_BITSTREAM_KEYED, // AV1, intra codecs: the flag is the truth
 };
 
 // length_size: bytes of a NAL unit's length field (1-4), or 0 for Annex B.
-// Fills entry, skippable and parameters from data, size and key.
+// Fills entry, skippable and parameters from data, size and key, and sets
+// discard for a VP8 or VP9 frame that is only referred to.
 void gvd_packet_classify(gvd_packet *packet, enum gvd_bitstream bitstream,
                          int length_size);
 
 // The length_size that avcC or hvcC extradata tells; 0: Annex B.
 int gvd_extradata_length_size(enum gvd_bitstream bitstream,
                               const uint8_t *extradata, size_t size);
+
+// True if avcC or hvcC extradata says that the pictures are 8-bit 4:2:0.
+bool gvd_extradata_is_420p8(enum gvd_bitstream bitstream,
+                            const uint8_t *extradata, size_t size);

@@ -30,7 +30,7 @@ struct gvd_packet {
     int64_t pts, dts; // stream time base, or GVD_NO_PTS
     int64_t duration; // stream time base, or 0
     bool key;         // flagged by the container or parser
-    bool discard;     // outside the edit list: decoded, never shown
+    bool discard;     // decoded, never shown: outside the edit list, or hidden
     bool skippable;   // a leading picture that cannot be decoded from its entry
     bool parameters;  // carries parameter sets (SPS, PPS, VPS)
     enum gvd_entry entry;

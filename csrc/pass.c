@@ -24,7 +24,6 @@ struct gvd_pass {
     pthread_cond_t idle;
     // Guarded by lock.
     bool busy; // a call is inside: what follows is its own
-    double wait_convert;
 
     gvd_batch *ready; // collected, not yet asked for
     gvd_frame *held;  // of the next batch, which has another size
@@ -225,8 +224,8 @@ static int fill(gvd_pass *p, int timeout_ms, gvd_error *err)
         return collect(p, gvd_seconds(), timeout_ms, err);
     if (p->ready || p->end != GVD_OK)
         return GVD_OK;
-    int rc = gvd_assembler_next(p->assembler, timeout_ms, &p->ready,
-                                &p->wait_convert, &p->end_error);
+    int rc =
+        gvd_assembler_next(p->assembler, timeout_ms, &p->ready, &p->end_error);
     if (rc == GVD_AGAIN)
         return rc;
     p->end = rc;
@@ -287,7 +286,6 @@ void gvd_pass_stats(gvd_pass *pass, gvd_stats *stats)
     gvd_scheduler_stats(pass->scheduler, stats);
     if (pass->reader->fallback)
         stats->fallback_frames = stats->frames;
-    pthread_mutex_lock(&pass->lock);
-    stats->wait_convert = pass->wait_convert;
-    pthread_mutex_unlock(&pass->lock);
+    if (pass->assembler)
+        stats->wait_convert = gvd_assembler_waited(pass->assembler);
 }

@@ -10,21 +10,14 @@ void gvd_scheduler_wake_locked(gvd_scheduler *scheduler)
         pthread_cond_broadcast(&scheduler->work);
 }
 
-static int start_threads(gvd_scheduler *s, gvd_error *err)
+void gvd_scheduler_add_worker_locked(gvd_scheduler *s)
 {
-    if (pthread_create(&s->feeder, NULL, gvd_feeder_main, s))
-        return gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");
-    s->feeder_started = true;
-    for (int i = 0; i < s->params.workers; i++) {
-        s->workers[i].scheduler = s;
-        if (pthread_create(&s->workers[i].thread, NULL, gvd_worker_main,
-                           &s->workers[i]))
-            break;
+    if (s->aborted || s->worker_count == s->params.workers)
+        return;
+    gvd_worker *w = &s->workers[s->worker_count];
+    w->scheduler = s;
+    if (pthread_create(&w->thread, NULL, gvd_worker_main, w) == 0)
         s->worker_count++;
-    }
-    if (s->worker_count == 0)
-        return gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");
-    return GVD_OK;
 }
 
 int gvd_scheduler_create(const gvd_scheduler_params *params,
@@ -46,21 +39,38 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     gvd_cond_init(&s->work);
     gvd_cond_init(&s->frames);
     gvd_cond_init(&s->feed);
-    int rc = start_threads(s, err);
-    if (rc < 0)
+    int rc = GVD_OK;
+    s->feeder_started =
+        pthread_create(&s->feeder, NULL, gvd_feeder_main, s) == 0;
+    if (!s->feeder_started) {
         gvd_scheduler_destroy(&s);
+        rc = gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");
+    }
     *out = s;
     return rc;
 }
 
+static void cancel_tasks(gvd_task *list)
+{
+    while (list) {
+        gvd_task *next = list->next;
+        list->run(list, true);
+        list = next;
+    }
+}
+
 void gvd_scheduler_abort(gvd_scheduler *scheduler)
 {
-    pthread_mutex_lock(&scheduler->lock);
-    scheduler->aborted = true;
-    pthread_cond_broadcast(&scheduler->work);
-    pthread_cond_broadcast(&scheduler->frames);
-    pthread_cond_broadcast(&scheduler->feed);
-    pthread_mutex_unlock(&scheduler->lock);
+    gvd_scheduler *s = scheduler;
+    pthread_mutex_lock(&s->lock);
+    s->aborted = true;
+    gvd_task *tasks = s->task_head;
+    s->task_head = s->task_tail = NULL;
+    pthread_cond_broadcast(&s->work);
+    pthread_cond_broadcast(&s->frames);
+    pthread_cond_broadcast(&s->feed);
+    pthread_mutex_unlock(&s->lock);
+    cancel_tasks(tasks); // somebody may wait for what they do
 }
 
 void gvd_scheduler_destroy(gvd_scheduler **scheduler)
@@ -74,11 +84,6 @@ void gvd_scheduler_destroy(gvd_scheduler **scheduler)
         pthread_join(s->feeder, NULL);
     for (int i = 0; i < s->worker_count; i++)
         pthread_join(s->workers[i].thread, NULL);
-    while (s->task_head) {
-        gvd_task *task = s->task_head;
-        s->task_head = task->next;
-        task->run(task, true);
-    }
     while (s->head) {
         gvd_job *job = s->head;
         s->head = job->next;
@@ -98,13 +103,20 @@ void gvd_scheduler_submit(gvd_scheduler *scheduler, gvd_task *task)
     gvd_scheduler *s = scheduler;
     task->next = NULL;
     pthread_mutex_lock(&s->lock);
-    if (s->task_tail)
-        s->task_tail->next = task;
-    else
-        s->task_head = task;
-    s->task_tail = task;
-    gvd_scheduler_wake_locked(s);
+    bool aborted = s->aborted;
+    if (!aborted) {
+        if (s->task_tail)
+            s->task_tail->next = task;
+        else
+            s->task_head = task;
+        s->task_tail = task;
+        gvd_scheduler_wake_locked(s);
+        if (s->waiting_workers == 0)
+            gvd_scheduler_add_worker_locked(s);
+    }
     pthread_mutex_unlock(&s->lock);
+    if (aborted)
+        cancel_tasks(task);
 }
 
 // What to say when every job is done: the end, or why nothing came.
@@ -183,6 +195,10 @@ int gvd_scheduler_next(gvd_scheduler *scheduler, int timeout_ms,
         }
         s->stats.wait_decode += gvd_seconds() - start;
     }
+    if (rc == GVD_AGAIN)
+        s->wants_packets = false; // nobody waits for them now
+    else
+        pthread_cond_signal(&s->frames); // another caller may have slept
     pthread_mutex_unlock(&s->lock);
     return rc;
 }

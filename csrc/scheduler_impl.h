@@ -40,8 +40,7 @@ struct gvd_scheduler {
     // Immutable after create.
     gvd_scheduler_params params;
     pthread_t feeder;
-    gvd_worker *workers;
-    int worker_count;
+    gvd_worker *workers; // params.workers of them
     bool feeder_started;
 
     // Feeder thread only.
@@ -61,8 +60,11 @@ struct gvd_scheduler {
     bool fed;           // the feeder is done
     int feed_status;
     gvd_error feed_error;
-    int waiting_workers;
-    int sessions;    // open now
+    int worker_count; // threads that run
+    int waiting_workers; // for whatever
+    int idle_workers;    // of these, for a job
+    int sessions; // open, or being opened
+    int open_sessions;
     int session_cap; // more could not be had
     int running_jobs;
     int64_t longest_job; // shown packets
@@ -78,3 +80,5 @@ void *gvd_worker_main(void *worker);
 
 // Wakes the workers if any of them waits.
 void gvd_scheduler_wake_locked(gvd_scheduler *scheduler);
+// Starts one more worker, if there may be more.
+void gvd_scheduler_add_worker_locked(gvd_scheduler *scheduler);

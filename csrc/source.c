@@ -27,7 +27,6 @@ struct gvd_source {
     int length_size;
     // Reading thread only.
     AVBSFContext *filter;
-    AVPacket *first; // read while probing
     gvd_stream stream;
     int64_t next_ordinal;
 
@@ -160,33 +159,16 @@ static int read_av_packet(gvd_source *s, AVPacket *packet)
     return code;
 }
 
-// Reads the first packet and lets a parser look at it: true if that told all
-// that a decoder must know.
-static bool probe_first_packet(gvd_source *s)
-{
-    s->first = av_packet_alloc();
-    if (!s->first || read_av_packet(s, s->first) < 0) {
-        av_packet_free(&s->first);
-        return false;
-    }
-    return gvd_media_parse_packet(s->av_stream, s->first);
-}
-
 static int probe(gvd_source *s, const gvd_source_params *params, gvd_error *err)
 {
-    bool fast = !params->full_probe && count_videos(s->format) == 1 &&
-                gvd_media_is_quick(s->format);
-    if (fast) {
-        int rc = choose_stream(s, params->stream_index, err);
-        if (rc < 0)
-            return rc;
-        s->stream.media.partial = probe_first_packet(s);
-        if (s->stream.media.partial)
-            return GVD_OK;
+    s->stream.media.partial = !params->full_probe &&
+                              count_videos(s->format) == 1 &&
+                              gvd_media_is_quick(s->format);
+    if (!s->stream.media.partial) {
+        int code = avformat_find_stream_info(s->format, NULL);
+        if (code < 0)
+            return fail_open(code, err);
     }
-    int code = avformat_find_stream_info(s->format, NULL);
-    if (code < 0)
-        return fail_open(code, err);
     return choose_stream(s, params->stream_index, err);
 }
 
@@ -234,7 +216,6 @@ void gvd_source_close(gvd_source **source)
     *source = NULL;
     if (!s)
         return;
-    av_packet_free(&s->first);
     av_bsf_free(&s->filter);
     avformat_close_input(&s->format);
     gvd_pipe_close(&s->pipe);
@@ -349,14 +330,9 @@ static int end_of_file(int code, gvd_error *err)
 static int read_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
 {
     AVPacket *av = packet->owner;
-    if (s->first) {
-        av_packet_move_ref(av, s->first);
-        av_packet_free(&s->first);
-    } else {
-        int code = read_av_packet(s, av);
-        if (code < 0)
-            return end_of_file(code, err);
-    }
+    int code = read_av_packet(s, av);
+    if (code < 0)
+        return end_of_file(code, err);
     packet->ordinal = s->next_ordinal++;
     fill_packet(s, packet);
     return s->filter ? filter_packet(s, packet, err) : GVD_OK;

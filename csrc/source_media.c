@@ -13,54 +13,6 @@ bool gvd_stream_is_video(const AVStream *stream)
              (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS));
 }
 
-bool gvd_media_is_quick(const AVFormatContext *format)
-{
-    bool mp4 = strstr(format->iformat->name, "mp4");
-    if (!mp4 && !strstr(format->iformat->name, "matroska"))
-        return false;
-    for (unsigned i = 0; i < format->nb_streams; i++) {
-        const AVStream *stream = format->streams[i];
-        if (!gvd_stream_is_video(stream))
-            continue;
-        // How far H.264 pictures are reordered stands in the index of MP4;
-        // in Matroska it must be found by decoding.
-        enum AVCodecID id = stream->codecpar->codec_id;
-        if (!((id == AV_CODEC_ID_H264 && mp4) || id == AV_CODEC_ID_HEVC) ||
-            stream->codecpar->extradata_size == 0 ||
-            stream->avg_frame_rate.num <= 0)
-            return false;
-    }
-    return true;
-}
-
-bool gvd_media_parse_packet(AVStream *stream, const AVPacket *packet)
-{
-    AVCodecParameters *codec = stream->codecpar;
-    AVCodecParserContext *parser = av_parser_init(codec->codec_id);
-    AVCodecContext *context = avcodec_alloc_context3(NULL);
-    bool known = false;
-    if (parser && context &&
-        avcodec_parameters_to_context(context, codec) >= 0) {
-        parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
-        uint8_t *data;
-        int size;
-        av_parser_parse2(parser, context, &data, &size, packet->data,
-                         packet->size, packet->pts, packet->dts, packet->pos);
-        known = parser->format >= 0 && parser->width > 0 && parser->height > 0;
-        if (known) {
-            codec->format = parser->format;
-            codec->width = parser->width;
-            codec->height = parser->height;
-            codec->profile = context->profile;
-            codec->level = context->level;
-        }
-    }
-    if (parser)
-        av_parser_close(parser);
-    avcodec_free_context(&context);
-    return known;
-}
-
 enum gvd_bitstream gvd_media_bitstream(int codec_id)
 {
     switch (codec_id) {
@@ -69,7 +21,9 @@ enum gvd_bitstream gvd_media_bitstream(int codec_id)
     case AV_CODEC_ID_HEVC:
         return GVD_BITSTREAM_HEVC;
     case AV_CODEC_ID_VP8:
+        return GVD_BITSTREAM_VP8;
     case AV_CODEC_ID_VP9:
+        return GVD_BITSTREAM_VP9;
     case AV_CODEC_ID_AV1:
     case AV_CODEC_ID_MJPEG:
     case AV_CODEC_ID_PRORES:
@@ -78,6 +32,30 @@ enum gvd_bitstream gvd_media_bitstream(int codec_id)
     default:
         return GVD_BITSTREAM_OTHER;
     }
+}
+
+bool gvd_media_is_quick(const AVFormatContext *format)
+{
+    bool mp4 = strstr(format->iformat->name, "mp4");
+    if (!mp4 && !strstr(format->iformat->name, "matroska"))
+        return false;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        const AVStream *stream = format->streams[i];
+        AVCodecParameters *codec = stream->codecpar;
+        if (!gvd_stream_is_video(stream))
+            continue;
+        // How far H.264 pictures are reordered stands in the index of MP4; in
+        // Matroska it must be found by decoding.
+        enum gvd_bitstream bitstream = gvd_media_bitstream(codec->codec_id);
+        if ((bitstream == GVD_BITSTREAM_H264 && !mp4) ||
+            stream->avg_frame_rate.num <= 0 || codec->width <= 0 ||
+            codec->height <= 0 ||
+            !gvd_extradata_is_420p8(bitstream, codec->extradata,
+                                    (size_t)codec->extradata_size))
+            return false;
+        codec->format = AV_PIX_FMT_YUV420P;
+    }
+    return true;
 }
 
 static void copy_word(char *to, size_t size, const char *from)

@@ -192,6 +192,9 @@ static int wait_packet(gvd_worker *w, gvd_job_packet *out)
     return rc;
 }
 
+// How long a job may take to be read before it counts as a long one.
+#define SHORT_JOB_MS 5
+
 // Cores for a decoder that threads itself: what the other jobs leave. A job
 // that is complete is one of many.
 static int count_threads(gvd_worker *w)
@@ -199,6 +202,14 @@ static int count_threads(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     pthread_mutex_lock(&s->lock);
     int share = s->params.threads / s->params.workers;
+    double start = gvd_seconds();
+    bool in_time = true;
+    while (in_time && !w->job->closed && !s->aborted &&
+           share < s->params.threads) {
+        s->waiting_workers++;
+        in_time = gvd_wait(&s->work, &s->lock, start, SHORT_JOB_MS);
+        s->waiting_workers--;
+    }
     int left = s->params.threads - (s->running_jobs - 1);
     int threads = w->job->closed || left < share ? share : left;
     pthread_mutex_unlock(&s->lock);
@@ -211,7 +222,7 @@ static int decode(gvd_worker *w, const gvd_backend *backend,
     w->expected_count = 0;
     w->checking = backend->checked;
     gvd_job_start start = {.first = w->job->number == 0,
-                           .threads = count_threads(w)};
+                           .threads = backend->checked ? 1 : count_threads(w)};
     int rc = backend->begin(session, &start, &w->error);
     while (rc == GVD_OK) {
         gvd_job_packet next;
@@ -296,9 +307,10 @@ static int run_job(gvd_worker *w)
     if (distrusts(w))
         return decode_again(w);
     int rc = decode(w, backend, w->session);
-    if (rc < 0)
-        backend->close(&w->session, true);
-    if (rc >= 0 || rc == GVD_ERR_CLOSED || !s->params.fallback)
+    if (rc >= 0 || rc == GVD_ERR_CLOSED) // closing is no failure of a session's
+        return rc;
+    backend->close(&w->session, true);
+    if (!s->params.fallback)
         return rc;
     gvd_log(GVD_LOG_WARNING, "job %lld is decoded again on the CPU: %s",
             (long long)w->job->number, w->error.text);
@@ -318,8 +330,10 @@ static void finish_job_locked(gvd_worker *w, int rc)
     s->jobs_done++;
     s->running_jobs--;
     w->job = NULL;
-    if (!w->session)
-        s->sessions--; // it failed and was closed
+    if (!w->session) { // it failed and was closed
+        s->sessions--;
+        s->open_sessions--;
+    }
     if (job == s->head)
         pthread_cond_signal(&s->frames);
     gvd_scheduler_wake_locked(s);
@@ -351,14 +365,48 @@ static void drop_session_locked(gvd_worker *w)
     s->params.backend->close(&w->session, false);
     pthread_mutex_lock(&s->lock);
     s->sessions--;
+    s->open_sessions--;
 }
 
-static void fail_head_locked(gvd_scheduler *s, int rc, const gvd_error *error)
+static gvd_job *next_job_locked(const gvd_scheduler *s)
 {
-    s->head->status = rc;
-    s->head->error = *error;
-    s->head->state = GVD_JOB_DONE;
+    gvd_job *job = s->head;
+    while (job && job->state != GVD_JOB_WAITING)
+        job = job->next;
+    return job && job->packet_count > 0 ? job : NULL;
+}
+
+// Nobody can decode: the next job ends with the reason.
+static void fail_next_job_locked(gvd_scheduler *s, int rc,
+                                 const gvd_error *error)
+{
+    gvd_job *job = next_job_locked(s);
+    if (!job)
+        return;
+    job->status = rc;
+    job->error = *error;
+    job->state = GVD_JOB_DONE;
     pthread_cond_signal(&s->frames);
+}
+
+static int try_open_locked(gvd_worker *w)
+{
+    gvd_scheduler *s = w->scheduler;
+    bool may_create = s->sessions == 0 || pays_locked(s);
+    s->sessions++;
+    pthread_mutex_unlock(&s->lock);
+    gvd_session_params params = session_params(w);
+    int rc =
+        s->params.backend->open(&params, may_create, &w->session, &w->error);
+    pthread_mutex_lock(&s->lock);
+    if (rc != GVD_OK) {
+        s->sessions--;
+        return rc;
+    }
+    s->open_sessions++;
+    if (s->open_sessions > s->stats.sessions)
+        s->stats.sessions = s->open_sessions;
+    return GVD_OK;
 }
 
 static bool open_session_locked(gvd_worker *w)
@@ -366,30 +414,20 @@ static bool open_session_locked(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     if (s->sessions >= s->session_cap)
         return false;
-    bool only = s->sessions == 0;
-    bool may_create = only || pays_locked(s);
-    s->sessions++;
-    pthread_mutex_unlock(&s->lock);
-    gvd_session_params params = session_params(w);
-    int rc =
-        s->params.backend->open(&params, may_create, &w->session, &w->error);
-    pthread_mutex_lock(&s->lock);
-    if (rc == GVD_OK) {
-        if (s->sessions > s->stats.sessions)
-            s->stats.sessions = s->sessions;
-        return true;
-    }
-    s->sessions--;
+    int rc = try_open_locked(w);
+    // The sessions that made this one seem unneeded may be gone meanwhile.
+    while (rc == GVD_AGAIN && s->sessions == 0 && !s->aborted)
+        rc = try_open_locked(w);
     if (rc == GVD_AGAIN) {
         s->fewer_reason = "what is left does not pay for another session";
-    } else if (s->sessions > 0) {
+    } else if (rc < 0 && s->sessions > 0) {
         s->session_cap = s->sessions;
         s->fewer_reason = "the device has no room for another session";
         gvd_log(GVD_LOG_WARNING, "no further session: %s", w->error.text);
-    } else {
-        fail_head_locked(s, rc, &w->error);
+    } else if (rc < 0) {
+        fail_next_job_locked(s, rc, &w->error);
     }
-    return false;
+    return rc == GVD_OK;
 }
 
 // Jobs at once so that those which wait fit into the memory limit: on average
@@ -403,14 +441,6 @@ static bool fits_locked(gvd_scheduler *s, const gvd_job *job)
     if (!fits)
         s->fewer_reason = "the memory limit holds no more GOPs";
     return fits;
-}
-
-static gvd_job *next_job_locked(const gvd_scheduler *s)
-{
-    gvd_job *job = s->head;
-    while (job && job->state != GVD_JOB_WAITING)
-        job = job->next;
-    return job && job->packet_count > 0 ? job : NULL;
 }
 
 void *gvd_worker_main(void *worker)
@@ -427,13 +457,17 @@ void *gvd_worker_main(void *worker)
         if (!job || !fits_locked(s, job)) {
             if (s->fed && !next_job_locked(s))
                 drop_session_locked(w);
+            s->idle_workers++;
             if (!s->aborted)
                 work_or_wait_locked(s);
+            s->idle_workers--;
             continue;
         }
         job->state = GVD_JOB_RUNNING;
         w->job = job;
         s->running_jobs++;
+        if (next_job_locked(s) && s->idle_workers == 0)
+            gvd_scheduler_add_worker_locked(s);
         pthread_mutex_unlock(&s->lock);
         int rc = run_job(w);
         pthread_mutex_lock(&s->lock);

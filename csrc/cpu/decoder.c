@@ -6,6 +6,7 @@
 
 #include "av.h"
 #include "cpu/picture.h"
+#include "cpu/picture_memory.h"
 #include "log.h"
 
 struct gvd_session {
@@ -65,6 +66,7 @@ static int open_codec(gvd_session *s, const gvd_job_start *start,
                         : AVERROR(ENOMEM);
     if (code >= 0) {
         s->codec->thread_count = start->threads;
+        s->codec->get_buffer2 = gvd_picture_get_buffer;
         // Behaviour 21 and 23 in docs/design.md say what these are for.
         s->codec->flags |= AV_CODEC_FLAG_BITEXACT | AV_CODEC_FLAG_UNALIGNED;
         if (!start->first)
@@ -93,20 +95,26 @@ int gvd_cpu_session_begin(gvd_session *session, const gvd_job_start *start,
     return open_codec(s, start, err);
 }
 
+// Pictures in a row that may be lost before a decoder counts as stuck.
+#define LOST_MAX 1000
+
 // Emits what the decoder has: GVD_OK when it wants more packets, GVD_EOF when
 // it is drained.
 static int receive(gvd_session *s, gvd_error *err)
 {
-    for (;;) {
+    for (int lost = 0;;) {
         int code = avcodec_receive_frame(s->codec, s->frame);
         if (code == AVERROR(EAGAIN))
             return GVD_OK;
-        if (code == AVERROR_EOF)
+        if (code == AVERROR_EOF || lost == LOST_MAX)
             return GVD_EOF;
         if (code == AVERROR(ENOMEM))
             return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-        if (code < 0)
-            continue; // this picture is lost, libavcodec has logged it
+        if (code < 0) { // this picture is lost, libavcodec has logged it
+            lost++;
+            continue;
+        }
+        lost = 0;
         gvd_frame *frame = NULL;
         int rc = gvd_picture_wrap(s->frame, &s->params.stream->media,
                                   s->params.rgb_only, &s->sws, &frame, err);

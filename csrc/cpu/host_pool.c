@@ -5,77 +5,63 @@
 
 #include "cpu/limits.h"
 
-#define ALIGNMENT 4096
+#define PAGE ((size_t)4096)
 
-typedef struct block {
-    gvd_tensor tensor;
-    uint8_t *memory; // tensor.data may be a part of it
+struct gvd_host_block {
+    uint8_t *memory;
     size_t capacity;
-    struct block *next; // while it is idle
-} block;
+    gvd_host_block *next; // while it is idle
+};
+
+typedef struct host_tensor {
+    gvd_tensor tensor;
+    gvd_host_block *block;
+} host_tensor;
 
 static struct {
     pthread_mutex_t lock;
     // Guarded by lock.
-    block *idle; // last released first
-    int64_t idle_bytes;
+    gvd_host_block *idle; // last released first
+    int64_t idle_bytes, limit;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void free_blocks(block *list)
+static void free_blocks(gvd_host_block *list)
 {
     while (list) {
-        block *next = list->next;
+        gvd_host_block *next = list->next;
         free(list->memory);
         free(list);
         list = next;
     }
 }
 
-static void release_block(gvd_tensor *tensor)
-{
-    block *b = (block *)tensor;
-    static int64_t limit;
-    pthread_mutex_lock(&pool.lock);
-    if (limit == 0)
-        limit = gvd_cpu_memory_default() / 2;
-    bool keep = pool.idle_bytes + (int64_t)b->capacity <= limit;
-    if (keep) {
-        b->next = pool.idle;
-        pool.idle = b;
-        pool.idle_bytes += (int64_t)b->capacity;
-    }
-    pthread_mutex_unlock(&pool.lock);
-    if (!keep) {
-        b->next = NULL;
-        free_blocks(b);
-    }
-}
-
-static const gvd_tensor_ops host_ops = {.release = release_block};
-
 // An idle block that is large enough and not wastefully so.
-static block *take_idle(size_t bytes)
+static gvd_host_block *take_idle(size_t bytes)
 {
     pthread_mutex_lock(&pool.lock);
-    block **at = &pool.idle;
-    while (*at && ((*at)->capacity < bytes || (*at)->capacity > bytes * 2))
+    gvd_host_block **at = &pool.idle;
+    while (*at && ((*at)->capacity < bytes || (*at)->capacity / 2 > bytes))
         at = &(*at)->next;
-    block *b = *at;
+    gvd_host_block *b = *at;
     if (b) {
         *at = b->next;
+        b->next = NULL;
         pool.idle_bytes -= (int64_t)b->capacity;
     }
     pthread_mutex_unlock(&pool.lock);
     return b;
 }
 
-static block *create_block(size_t bytes)
+gvd_host_block *gvd_host_block_get(size_t bytes)
 {
-    block *b = calloc(1, sizeof *b);
+    gvd_host_block *b = take_idle(bytes);
+    if (b)
+        return b;
+    b = calloc(1, sizeof *b);
     if (!b)
         return NULL;
-    b->capacity = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    b->memory = aligned_alloc(ALIGNMENT, b->capacity ? b->capacity : ALIGNMENT);
+    b->capacity = (bytes + PAGE) / PAGE * PAGE;
+    b->memory = aligned_alloc(PAGE, b->capacity);
     if (!b->memory) {
         free(b);
         return NULL;
@@ -83,36 +69,68 @@ static block *create_block(size_t bytes)
     return b;
 }
 
+uint8_t *gvd_host_block_data(gvd_host_block *block)
+{
+    return block->memory;
+}
+
+void gvd_host_block_put(gvd_host_block *block)
+{
+    pthread_mutex_lock(&pool.lock);
+    if (pool.limit == 0)
+        pool.limit = gvd_cpu_memory_default();
+    bool keep = pool.idle_bytes + (int64_t)block->capacity <= pool.limit;
+    if (keep) {
+        block->next = pool.idle;
+        pool.idle = block;
+        pool.idle_bytes += (int64_t)block->capacity;
+    }
+    pthread_mutex_unlock(&pool.lock);
+    if (!keep)
+        free_blocks(block);
+}
+
+static void release_tensor(gvd_tensor *tensor)
+{
+    host_tensor *t = (host_tensor *)tensor;
+    gvd_host_block_put(t->block);
+    free(t);
+}
+
+static const gvd_tensor_ops host_ops = {.release = release_tensor};
+
 int gvd_host_tensor_create(int ndim, const int64_t *shape, gvd_tensor **out,
                            gvd_error *err)
 {
     size_t bytes = 1;
     for (int i = 0; i < ndim; i++)
         bytes *= (size_t)shape[i];
-    block *b = take_idle(bytes);
-    if (!b)
-        b = create_block(bytes);
-    if (!b)
+    host_tensor *t = calloc(1, sizeof *t);
+    if (t)
+        t->block = gvd_host_block_get(bytes);
+    if (!t || !t->block) {
+        free(t);
         return gvd_fail(err, GVD_ERR_NO_MEMORY,
                         "no %zu MiB of host memory for a batch; a smaller "
                         "batch_size needs less",
                         bytes >> 20);
-    b->tensor = (gvd_tensor){
+    }
+    t->tensor = (gvd_tensor){
         .ops = &host_ops,
-        .data = b->memory,
+        .data = t->block->memory,
         .bits = 8,
         .device = {GVD_DEVICE_CPU, 0},
     };
-    gvd_ref_init(&b->tensor.ref);
-    gvd_tensor_set_shape(&b->tensor, ndim, shape);
-    *out = &b->tensor;
+    gvd_ref_init(&t->tensor.ref);
+    gvd_tensor_set_shape(&t->tensor, ndim, shape);
+    *out = &t->tensor;
     return GVD_OK;
 }
 
 void gvd_host_pool_trim(void)
 {
     pthread_mutex_lock(&pool.lock);
-    block *list = pool.idle;
+    gvd_host_block *list = pool.idle;
     pool.idle = NULL;
     pool.idle_bytes = 0;
     pthread_mutex_unlock(&pool.lock);

@@ -1,10 +1,20 @@
-// Host memory for output batches, recycled within the process: the pages of a
-// fresh batch cost more than the conversion that fills it.
+// Large blocks of host memory, for decoded pictures and for batches, recycled
+// within the process: the pages of a fresh block cost more than what is done
+// with them.
 //
 // Thread-safety: all functions.
 #pragma once
 
+#include <stddef.h>
+
 #include "tensor.h"
+
+typedef struct gvd_host_block gvd_host_block;
+
+// At least `bytes`, uninitialised, or NULL without memory.
+gvd_host_block *gvd_host_block_get(size_t bytes);
+uint8_t *gvd_host_block_data(gvd_host_block *block);
+void gvd_host_block_put(gvd_host_block *block);
 
 // A dense uint8 tensor, uninitialised.
 int gvd_host_tensor_create(int ndim, const int64_t *shape, gvd_tensor **out,
