@@ -91,6 +91,7 @@ int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
         rc = open_source(r, false, &r->source, err);
     if (rc == GVD_OK) {
         r->media = gvd_source_stream(r->source)->media;
+        r->seekable = r->media.seekable;
         rc = choose_backend(r, err);
         if (rc < 0)
             gvd_error_prefix(err, "%s: ", r->params.url);
@@ -132,11 +133,10 @@ int gvd_reader_take_source(gvd_reader *reader, gvd_source **out, gvd_error *err)
     pthread_mutex_lock(&reader->lock);
     *out = reader->source;
     reader->source = NULL;
-    bool again = reader->media.seekable;
     pthread_mutex_unlock(&reader->lock);
     if (*out)
         return GVD_OK;
-    if (!again)
+    if (!reader->seekable)
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "%s: a pipe can be read only once", reader->params.url);
     return open_source(reader, false, out, err);
@@ -146,7 +146,7 @@ const gvd_media *gvd_reader_media(gvd_reader *reader)
 {
     pthread_mutex_lock(&reader->lock);
     gvd_source *full = NULL;
-    if (reader->media.partial && reader->media.seekable &&
+    if (reader->media.partial && reader->seekable &&
         open_source(reader, true, &full, NULL) == GVD_OK)
         reader->media = gvd_source_stream(full)->media;
     reader->media.partial = false;
@@ -158,6 +158,20 @@ const gvd_media *gvd_reader_media(gvd_reader *reader)
 gvd_rational gvd_reader_time_base(const gvd_reader *reader)
 {
     return reader->media.time_base;
+}
+
+int gvd_reader_streams(const gvd_reader *reader, gvd_media **out, int *count,
+                       gvd_error *err)
+{
+    if (!reader->seekable)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "%s: a pipe can be read only once", reader->params.url);
+    gvd_source *full = NULL;
+    int rc = open_source(reader, true, &full, err);
+    if (rc == GVD_OK)
+        rc = gvd_source_describe_all(full, out, count, err);
+    gvd_source_close(&full);
+    return rc;
 }
 
 gvd_device gvd_reader_device(const gvd_reader *reader)

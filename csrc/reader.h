@@ -46,6 +46,10 @@ void gvd_reader_close(gvd_reader **reader);
 const gvd_media *gvd_reader_media(gvd_reader *reader);
 // Known from opening on, without reading more.
 gvd_rational gvd_reader_time_base(const gvd_reader *reader);
+// All streams of the container, in an array that the caller frees; reads the
+// file once more.
+int gvd_reader_streams(const gvd_reader *reader, gvd_media **out, int *count,
+                       gvd_error *err);
 gvd_device gvd_reader_device(const gvd_reader *reader);
 const char *gvd_reader_backend(const gvd_reader *reader); // "nvdec", "cpu"
 const char *gvd_reader_fallback_reason(const gvd_reader *reader); // or NULL

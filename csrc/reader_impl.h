@@ -15,6 +15,7 @@ struct gvd_reader {
     const gvd_backend *backend;
     bool fallback; // device is a GPU and the CPU decodes for it
     char fallback_reason[256];
+    bool seekable; // the source can be opened again
 
     pthread_mutex_t lock;
     // Guarded by lock.

@@ -227,6 +227,19 @@ const gvd_stream *gvd_source_stream(const gvd_source *source)
     return &source->stream;
 }
 
+int gvd_source_describe_all(const gvd_source *source, gvd_media **out,
+                            int *count, gvd_error *err)
+{
+    const AVFormatContext *format = source->format;
+    *out = calloc(format->nb_streams, sizeof **out);
+    if (!*out)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    *count = (int)format->nb_streams;
+    for (int i = 0; i < *count; i++)
+        gvd_media_describe(&(*out)[i], format, format->streams[i]);
+    return GVD_OK;
+}
+
 void gvd_source_abort(gvd_source *source)
 {
     atomic_store(&source->aborted, true);

@@ -25,6 +25,11 @@ void gvd_source_close(gvd_source **source);
 // Lives as long as the source.
 const gvd_stream *gvd_source_stream(const gvd_source *source);
 
+// What is known of each of the container's streams, in an array that the caller
+// frees.
+int gvd_source_describe_all(const gvd_source *source, gvd_media **out,
+                            int *count, gvd_error *err);
+
 // Packets are framed as Annex B from now on, as NVDEC wants them.
 int gvd_source_use_annexb(gvd_source *source, gvd_error *err);
 

@@ -70,7 +70,11 @@ static gvd_rational from_av(AVRational r)
 
 static void describe_pixels(gvd_media *media, const AVCodecParameters *codec)
 {
-    const AVPixFmtDescriptor *pixels = av_pix_fmt_desc_get(codec->format);
+    // An audio stream's format is another thing under the same name.
+    const AVPixFmtDescriptor *pixels =
+        codec->codec_type == AVMEDIA_TYPE_VIDEO
+            ? av_pix_fmt_desc_get(codec->format)
+            : NULL;
     if (!pixels)
         return;
     copy_word(media->pixel_format, sizeof media->pixel_format, pixels->name);
@@ -140,6 +144,10 @@ void gvd_media_describe(gvd_media *media, const AVFormatContext *format,
         .bit_rate = codec->bit_rate,
     };
     copy_word(media->format, sizeof media->format, format->iformat->name);
+    copy_word(media->kind, sizeof media->kind,
+              av_get_media_type_string(codec->codec_type));
+    if (codec->codec_type == AVMEDIA_TYPE_VIDEO && !gvd_stream_is_video(stream))
+        copy_word(media->kind, sizeof media->kind, "picture");
     copy_word(media->codec, sizeof media->codec,
               avcodec_get_name(codec->codec_id));
     copy_word(media->profile, sizeof media->profile,

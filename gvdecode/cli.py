@@ -125,20 +125,34 @@ def show_gpu(index: int) -> None:
 
 def show_file(name: str, device: str) -> int:
     with VideoDecoder(name, device=device, fallback="silent") as video:
-        meta = video.metadata
         line("file", name)
-        line("stream", f"{meta.stream_index}: {meta.codec}, {meta.pixel_format}")
-        line("size", f"{meta.width}x{meta.height}{turned(meta.rotation)}")
-        line("frame rate", number(meta.average_fps_from_header, "fps"))
-        line("duration", number(meta.duration_seconds_from_header, "s"))
-        line("frames", f"{meta.num_frames_from_header or 'not told'} by the header")
-        color = (meta.color_space, meta.color_range)
-        line("colour", ", ".join(c for c in color if c) or "not told")
-        where = {"nvdec": f"NVDEC, {video.device}", "cpu": "the CPU"}
-        line("decoded by", where.get(video.backend, video.backend))
-        if video.fallback_reason:
-            line("", f"not by NVDEC: {video.fallback_reason}")
+        for stream in video._reader.streams():
+            index = stream["stream_index"]
+            if stream["kind"] != "video":
+                line(f"stream {index}", f"{stream['kind']}, {stream['codec']}")
+            elif index == video._reader.media["stream_index"]:
+                show_stream(video, "  (the default)")
+            else:
+                with VideoDecoder(
+                    name, device=device, stream_index=index, fallback="silent"
+                ) as other:
+                    show_stream(other, "")
     return 0
+
+
+def show_stream(video: VideoDecoder, mark: str) -> None:
+    meta = video.metadata
+    line(f"stream {meta.stream_index}", f"{meta.codec}, {meta.pixel_format}{mark}")
+    line("  size", f"{meta.width}x{meta.height}{turned(meta.rotation)}")
+    line("  frame rate", number(meta.average_fps_from_header, "fps"))
+    line("  duration", number(meta.duration_seconds_from_header, "s"))
+    line("  frames", f"{meta.num_frames_from_header or 'not told'} by the header")
+    color = (meta.color_space, meta.color_range)
+    line("  colour", ", ".join(c for c in color if c) or "not told")
+    where = {"nvdec": f"NVDEC, {video.device}", "cpu": "the CPU"}
+    line("  decoded by", where.get(video.backend, video.backend))
+    if video.fallback_reason:
+        line("", f"not by NVDEC: {video.fallback_reason}")
 
 
 def turned(degrees: int | None) -> str:

@@ -20,9 +20,9 @@ class VideoMetadata:
     stream_index: int
     """The container's number of the stream."""
     width: int
-    """Pixels, of the picture as it is shown: after rotation."""
+    """Pixels of the frames, which this version does not rotate."""
     height: int
-    """Pixels, of the picture as it is shown: after rotation."""
+    """Pixels of the frames, which this version does not rotate."""
     codec: str
     """FFmpeg's name: "h264", "hevc", "vp9" ..."""
     pixel_format: str | None
@@ -36,7 +36,7 @@ class VideoMetadata:
     """Bits a second."""
     pixel_aspect_ratio: Fraction | None
     rotation: int | None
-    """Degrees counter-clockwise by which the picture is turned for showing."""
+    """Degrees counter-clockwise by which a player turns the frames."""
     color_primaries: str | None
     color_space: str | None
     color_transfer_characteristic: str | None
@@ -53,16 +53,13 @@ def _word(word: str) -> str | None:
 
 def from_media(media: dict[str, Any]) -> VideoMetadata:
     """The metadata of an open reader's `media`."""
-    width, height = media["width"], media["height"]
-    if media["rotation"] % 180 == 90:
-        width, height = height, width
     fps = _ratio(media["average_frame_rate"])
     time_base = _ratio(media["time_base"])
     start = media["start_pts"]
     return VideoMetadata(
         stream_index=media["stream_index"],
-        width=width,
-        height=height,
+        width=media["width"],
+        height=media["height"],
         codec=media["codec"],
         pixel_format=media["pixel_format"] or None,
         num_frames_from_header=media["header_frames"] or None,

@@ -70,6 +70,13 @@ OTHERS = {
         "-map",
         "1:v",
     ],
+    "two_videos.mkv": [
+        *command("", frames=25),
+        *("-f", "lavfi", "-i", "sine=duration=1"),
+        *("-map", "0:v", "-map", "0:v", "-map", "1:a", "-frames:v", "25"),
+        *("-c:v:0", "mpeg4", "-c:v:1", "libx264", "-c:a", "aac"),
+        *("-disposition:v:0", "0", "-disposition:v:1", "default"),
+    ],
     "long.mp4": command(f"{X264} keyint=25:open-gop=0", size="640x360", frames=400),
 }
 
@@ -92,7 +99,7 @@ def reference(clip: Path) -> str:
     """A line a frame: MD5 and pts, by ffmpeg."""
     text = ffmpeg(
         *("-flags", "+bitexact", "-noautorotate", "-copyts", "-i", str(clip)),
-        *("-map", "0:V:0", "-vsync", "passthrough", "-enc_time_base", "-1"),
+        *("-map", "0:V:0", "-fps_mode", "passthrough", "-enc_time_base", "-1"),
         *("-f", "framemd5", "-"),
     )
     base = 0.0

@@ -147,12 +147,14 @@ def test_rgb_is_within_one_level_of_float64(
 ROTATED = MEDIA / "quirks" / "video_90.mov"
 
 
-@pytest.mark.xfail(reason="rotation is not applied yet", strict=True)
 @pytest.mark.skipif(not ROTATED.exists(), reason="there is no ../shared/media")
-def test_a_phones_upright_film_is_upright(device: str) -> None:
+def test_metadata_has_the_size_of_the_frames_and_tells_the_rotation(
+    device: str,
+) -> None:
     with gvdecode.VideoDecoder(ROTATED, device=device) as video:
         shape = next(iter(video)).shape
         assert shape == (3, video.metadata.height, video.metadata.width)
+        assert video.metadata.rotation == 270
 
 
 @pytest.mark.gpu

@@ -56,6 +56,14 @@ def test_probe_says_what_a_file_holds_and_what_decodes_it(clips: Clips) -> None:
         assert words in done.stdout
 
 
+def test_probe_lists_every_stream(clips: Clips) -> None:
+    told = run("probe", str(clips.path("two_videos.mkv")), "--device", "cpu").stdout
+    assert "stream 0     mpeg4" in told
+    assert "stream 1     h264, yuv420p  (the default)" in told
+    assert "stream 2     audio, aac" in told
+    assert told.count("decoded by") == 2
+
+
 def test_probe_of_a_missing_file_is_exit_1(tmp_path: Path) -> None:
     done = run("probe", str(tmp_path / "film.mp4"))
     assert (done.returncode, done.stdout) == (1, "")

@@ -1,5 +1,7 @@
 // Reader: an open video. What opening tells is copied, so that it can be asked
 // for after closing too; the rest is read when it is first asked for.
+#include <stdlib.h>
+
 #include "module.h"
 
 typedef struct reader_object {
@@ -20,6 +22,7 @@ static int fill_words(PyObject *dict, const gvd_media *m)
         const char *name, *value;
     } words[] = {
         {"format", m->format},
+        {"kind", m->kind},
         {"codec", m->codec},
         {"profile", m->profile},
         {"pixel_format", m->pixel_format},
@@ -201,6 +204,35 @@ static PyObject *reader_media(PyObject *op, void *Py_UNUSED(closure))
     return dict;
 }
 
+static PyObject *media_list(const gvd_media *streams, int count)
+{
+    PyObject *list = PyList_New(count);
+    for (int i = 0; list && i < count; i++) {
+        PyObject *dict = media_dict(&streams[i]);
+        if (!dict || PyList_SetItem(list, i, dict) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *reader_streams(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    gvd_reader *reader = gvd_py_reader_enter(op);
+    if (!reader)
+        return NULL;
+    gvd_error err = {0};
+    gvd_media *streams = NULL;
+    int count = 0;
+    PyThreadState *thread = PyEval_SaveThread();
+    int rc = gvd_reader_streams(reader, &streams, &count, &err);
+    PyEval_RestoreThread(thread);
+    PyObject *list = rc < 0 ? gvd_py_raise(gvd_py_state_of(op), &err, NULL)
+                            : media_list(streams, count);
+    free(streams);
+    gvd_py_reader_leave(op);
+    return list;
+}
+
 static PyObject *reader_time_base(PyObject *op, void *Py_UNUSED(closure))
 {
     return Py_NewRef(((reader_object *)op)->time_base);
@@ -225,6 +257,9 @@ static PyMethodDef reader_methods[] = {
     {"open_pass", reader_open_pass, METH_VARARGS,
      "open_pass($self, batch_size, /)\n--\n\n"
      "Starts to decode from the first frame."},
+    {"streams", reader_streams, METH_NOARGS,
+     "streams($self, /)\n--\n\n"
+     "What the file's header tells of every stream; reads it again."},
     {"close", reader_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
      "Lets go of the file, once the passes over it are closed too."},
