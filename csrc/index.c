@@ -9,6 +9,8 @@ void gvd_index_init(gvd_index *index, const gvd_media *media)
         .time_base = media->time_base,
         .frame_rate = media->average_frame_rate,
         .last = GVD_NO_PTS,
+        .first_time = INT64_MAX,
+        .irregular = INT64_MAX,
     };
 }
 
@@ -39,71 +41,94 @@ static int make_room(gvd_index *index, gvd_error *err)
 
 static void note_regularity(gvd_index *index, int64_t pts, int64_t time)
 {
-    int64_t seen = index->packets;
+    int64_t number = index->packets, seen = number;
     if (seen > GVD_INDEX_WINDOW)
         seen = GVD_INDEX_WINDOW;
+    bool irregular = pts == GVD_NO_PTS;
     for (int64_t i = 0; i < seen; i++)
-        if (index->recent[i] == time)
-            index->irregular = true;
-    if (pts == GVD_NO_PTS)
-        index->irregular = true;
-    index->recent[index->packets % GVD_INDEX_WINDOW] = time;
+        irregular |= index->recent[i] == time;
+    if (irregular && number < index->irregular)
+        index->irregular = number;
+    if (time != GVD_NO_PTS && number < index->first_time)
+        index->first_time = number;
+    index->recent[number % GVD_INDEX_WINDOW] = time;
 }
 
 int gvd_index_push(gvd_index *index, int64_t pts, int64_t dts, gvd_error *err)
 {
-    int64_t time = pts != GVD_NO_PTS ? pts : dts;
-    note_regularity(index, pts, time);
     int rc = make_room(index, err);
     if (rc < 0)
         return rc;
+    int64_t time = pts != GVD_NO_PTS ? pts : dts;
+    note_regularity(index, pts, time);
     index->packets++;
-    if (time != GVD_NO_PTS)
-        index->any = true;
     index->ahead[index->ahead_start + index->ahead_count++] = time;
     return GVD_OK;
 }
 
+// What these two say rests on the packets that gvd_index_is_ready waits for and
+// on no later ones, so that every reading of the file gives the same times.
+static bool has_times(const gvd_index *index)
+{
+    return index->first_time < index->frames + GVD_INDEX_AHEAD;
+}
+
 static bool is_regular(const gvd_index *index, int64_t pts)
 {
-    return !index->irregular && pts != GVD_NO_PTS &&
+    return index->irregular >= index->frames + GVD_INDEX_AHEAD &&
+           pts != GVD_NO_PTS &&
            (index->last == GVD_NO_PTS || pts > index->last);
 }
 
 bool gvd_index_is_ready(const gvd_index *index, int64_t pts)
 {
-    bool near = is_regular(index, pts) || !index->any;
-    return index->packets >=
-           index->frames + (near ? GVD_INDEX_AHEAD : GVD_INDEX_WINDOW);
+    if (index->packets < index->frames + GVD_INDEX_AHEAD)
+        return false;
+    return is_regular(index, pts) || !has_times(index) ||
+           index->ahead_count >= GVD_INDEX_WINDOW;
 }
 
-// Moves the times of no more than `reach` packets beyond the frames into the
-// window: no further than every reading of the file has come by now.
-static void fill_window(gvd_index *index, int reach)
+static void drop_front(gvd_index *index, size_t count)
 {
-    while (index->ahead_count > 0 && index->windowed < index->frames + reach &&
-           index->window_count < GVD_INDEX_WINDOW) {
-        int64_t time = index->ahead[index->ahead_start++];
-        index->ahead_count--;
-        index->windowed++;
-        if (time != GVD_NO_PTS)
-            index->window[index->window_count++] = time;
-    }
+    if (count > index->ahead_count)
+        count = index->ahead_count;
+    index->ahead_start += count;
+    index->ahead_count -= count;
 }
 
-static int smallest(const gvd_index *index)
+// The frame has its packet's own timestamp. What stands before that packet and
+// is not later belonged to packets that gave no frame.
+static void take_own(gvd_index *index, int64_t time)
 {
-    int at = 0;
-    for (int i = 1; i < index->window_count; i++)
-        if (index->window[i] < index->window[at])
+    int64_t *ahead = index->ahead + index->ahead_start;
+    size_t own = 0, kept = 0;
+    while (own < index->ahead_count && ahead[own] != time)
+        own++;
+    if (own == index->ahead_count)
+        return;
+    for (size_t i = own; i-- > 0;)
+        if (ahead[i] > time)
+            ahead[own - kept++] = ahead[i];
+    drop_front(index, own + 1 - kept);
+}
+
+// The smallest of the next packets', or GVD_NO_PTS if they have none.
+static int64_t take_smallest(gvd_index *index)
+{
+    int64_t *ahead = index->ahead + index->ahead_start;
+    size_t known = index->ahead_count < GVD_INDEX_WINDOW ? index->ahead_count
+                                                         : GVD_INDEX_WINDOW;
+    if (known == 0)
+        return GVD_NO_PTS;
+    size_t at = 0;
+    for (size_t i = 1; i < known; i++)
+        if (ahead[i] != GVD_NO_PTS &&
+            (ahead[at] == GVD_NO_PTS || ahead[i] < ahead[at]))
             at = i;
-    return at;
-}
-
-static int64_t take_window(gvd_index *index, int at)
-{
-    int64_t time = index->window[at];
-    index->window[at] = index->window[--index->window_count];
+    int64_t time = ahead[at];
+    for (; at > 0; at--)
+        ahead[at] = ahead[at - 1];
+    drop_front(index, 1);
     return time;
 }
 
@@ -120,21 +145,14 @@ static int64_t counted(const gvd_index *index)
 
 int64_t gvd_index_next(gvd_index *index, int64_t pts)
 {
-    int64_t time = GVD_NO_PTS;
-    if (!index->any) {
+    int64_t time = pts;
+    if (!has_times(index)) {
         time = counted(index);
-        fill_window(index, GVD_INDEX_AHEAD); // nothing but the count
+        drop_front(index, 1);
     } else if (is_regular(index, pts)) {
-        // Its own; older times belonged to packets that gave no frame.
-        time = pts;
-        fill_window(index, GVD_INDEX_AHEAD);
-        while (index->window_count > 0 &&
-               index->window[smallest(index)] <= time)
-            take_window(index, smallest(index));
+        take_own(index, pts);
     } else {
-        fill_window(index, GVD_INDEX_WINDOW);
-        if (index->window_count > 0)
-            time = take_window(index, smallest(index));
+        time = take_smallest(index);
         if (index->last != GVD_NO_PTS && time < index->last)
             time = index->last;
     }

@@ -17,18 +17,16 @@
 
 typedef struct gvd_index {
     gvd_rational time_base, frame_rate;
-    // Times of packets that are not in the window yet, in file order.
+    // Timestamps of packets whose frames are not out yet, in file order;
+    // GVD_NO_PTS for packets without any.
     int64_t *ahead;
     size_t ahead_start, ahead_count, ahead_capacity;
-    int64_t window[GVD_INDEX_WINDOW];
-    int window_count;
     int64_t recent[GVD_INDEX_WINDOW]; // of the last packets, a ring
-    int64_t last;     // the last timestamp that was given, or GVD_NO_PTS
-    int64_t packets;  // pushed so far
-    int64_t windowed; // of these, moved into the window
-    int64_t frames;   // given so far
-    bool any;         // the stream has timestamps
-    bool irregular;   // some packet's pts is missing or another's
+    int64_t last;       // the last timestamp that was given, or GVD_NO_PTS
+    int64_t packets;    // pushed so far
+    int64_t frames;     // given so far
+    int64_t first_time; // the first packet that has a timestamp
+    int64_t irregular;  // the first whose pts is missing or another's
 } gvd_index;
 
 void gvd_index_init(gvd_index *index, const gvd_media *media);
