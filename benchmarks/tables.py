@@ -1,0 +1,76 @@
+"""Writes the figures of benchmarks/results into the README.
+
+python benchmarks/tables.py [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+README = ROOT / "README.md"
+BEGIN = "<!-- figures: python benchmarks/tables.py -->\n"
+END = "<!-- end of figures -->\n"
+
+
+def load(name: str) -> dict[str, Any] | None:
+    path = RESULTS / name
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def machine(document: dict[str, Any]) -> str:
+    where = document["gpu"] or document["cpu"]
+    driver = f", driver {document['driver']}" if document["driver"] else ""
+    return f"{where}{driver}, {document['cores']} cores, {document['date'][:10]}"
+
+
+def figure(row: dict[str, Any]) -> str:
+    digits = 0 if row["metric"] != "ms" else 2
+    return f"{row['median']:,.{digits}f} ({row['min']:,.{digits}f}-{row['max']:,.{digits}f})"
+
+
+def sequential(document: dict[str, Any], metric: str) -> list[str]:
+    """One line a case, one column a subject, medians with their range."""
+    rows = [row for row in document["rows"] if row["metric"] == metric]
+    subjects = list(dict.fromkeys(row["subject"] for row in rows))
+    lines = [
+        "| " + " | ".join(["median (min-max), " + metric, *subjects]) + " |",
+        "|---" * (len(subjects) + 1) + "|",
+    ]
+    for case in dict.fromkeys(row["case"] for row in rows):
+        by_subject = {r["subject"]: figure(r) for r in rows if r["case"] == case}
+        cells = [by_subject.get(subject, "") for subject in subjects]
+        lines.append("| " + " | ".join([case, *cells]) + " |")
+    return lines
+
+
+def figures() -> str:
+    parts: list[str] = []
+    for name in ("sequential-h100.json", "sequential-cpu2.json"):
+        document = load(name)
+        if document is None:
+            continue
+        parts += [f"{machine(document)}:", ""]
+        for metric in ("fps", "ms"):
+            if any(row["metric"] == metric for row in document["rows"]):
+                parts += [*sequential(document, metric), ""]
+    return "\n".join(parts)
+
+
+def main() -> int:
+    text = README.read_text()
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    made = f"{before}{BEGIN}\n{figures()}\n{END}{after}"
+    if "--check" in sys.argv[1:]:
+        return 0 if made == text else 1
+    README.write_text(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
