@@ -29,6 +29,7 @@ typedef struct gvd_worker {
     gvd_session *session; // of the backend
     gvd_session *spare;   // of the fallback, once it was needed
     gvd_job *job;
+    bool had_session; // when it took the job
     gvd_expected *expected;
     size_t expected_count, expected_capacity;
     int64_t skip;  // frames that an earlier decoder of this job gave already
@@ -60,11 +61,12 @@ struct gvd_scheduler {
     bool fed;           // the feeder is done
     int feed_status;
     gvd_error feed_error;
-    int worker_count; // threads that run
+    int worker_count;    // threads that run
     int waiting_workers; // for whatever
     int idle_workers;    // of these, for a job
-    int sessions; // open, or being opened
+    int sessions;        // open, or being opened
     int open_sessions;
+    bool no_backend; // it refuses the stream: the fallback does all jobs
     int session_cap; // more could not be had
     int running_jobs;
     int64_t longest_job; // shown packets

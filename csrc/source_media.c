@@ -71,10 +71,9 @@ static gvd_rational from_av(AVRational r)
 static void describe_pixels(gvd_media *media, const AVCodecParameters *codec)
 {
     // An audio stream's format is another thing under the same name.
-    const AVPixFmtDescriptor *pixels =
-        codec->codec_type == AVMEDIA_TYPE_VIDEO
-            ? av_pix_fmt_desc_get(codec->format)
-            : NULL;
+    const AVPixFmtDescriptor *pixels = codec->codec_type == AVMEDIA_TYPE_VIDEO
+                                           ? av_pix_fmt_desc_get(codec->format)
+                                           : NULL;
     if (!pixels)
         return;
     copy_word(media->pixel_format, sizeof media->pixel_format, pixels->name);

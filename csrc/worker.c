@@ -294,7 +294,7 @@ static bool distrusts(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     pthread_mutex_lock(&s->lock);
     bool distrusted =
-        w->job->inexact_start ||
+        s->no_backend || w->job->inexact_start ||
         (s->jobs_redone >= 2 && s->jobs_redone * 2 > s->jobs_done);
     pthread_mutex_unlock(&s->lock);
     return distrusted && s->params.fallback;
@@ -330,7 +330,7 @@ static void finish_job_locked(gvd_worker *w, int rc)
     s->jobs_done++;
     s->running_jobs--;
     w->job = NULL;
-    if (!w->session) { // it failed and was closed
+    if (w->had_session && !w->session) { // it failed and was closed
         s->sessions--;
         s->open_sessions--;
     }
@@ -424,10 +424,14 @@ static bool open_session_locked(gvd_worker *w)
         s->session_cap = s->sessions;
         s->fewer_reason = "the device has no room for another session";
         gvd_log(GVD_LOG_WARNING, "no further session: %s", w->error.text);
+    } else if (rc < 0 && s->params.fallback && rc != GVD_ERR_NO_MEMORY) {
+        s->no_backend = true;
+        s->fewer_reason = "NVDEC refuses this stream";
+        gvd_log(GVD_LOG_WARNING, "decoded on the CPU: %s", w->error.text);
     } else if (rc < 0) {
         fail_next_job_locked(s, rc, &w->error);
     }
-    return rc == GVD_OK;
+    return rc == GVD_OK || s->no_backend;
 }
 
 // Jobs at once so that those which wait fit into the memory limit: on average
@@ -451,7 +455,7 @@ void *gvd_worker_main(void *worker)
     while (!s->aborted) {
         gvd_job *job = s->task_head ? NULL : next_job_locked(s);
         bool ready = job && fits_locked(s, job) &&
-                     (w->session || open_session_locked(w));
+                     (w->session || s->no_backend || open_session_locked(w));
         // The lock was given up to open a session: look again.
         job = ready && !s->aborted ? next_job_locked(s) : NULL;
         if (!job || !fits_locked(s, job)) {
@@ -465,6 +469,7 @@ void *gvd_worker_main(void *worker)
         }
         job->state = GVD_JOB_RUNNING;
         w->job = job;
+        w->had_session = w->session;
         s->running_jobs++;
         if (next_job_locked(s) && s->idle_workers == 0)
             gvd_scheduler_add_worker_locked(s);

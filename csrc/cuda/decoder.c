@@ -26,6 +26,7 @@ struct gvd_session {
     CUvideoparser parser;
     CUVIDEOFORMAT format; // of the last sequence callback
     bool job_started;     // a packet of this job was parsed
+    int last_index;       // of the picture decoded last, or -1
 
     // The packet that is being parsed.
     picture feeding;
@@ -74,6 +75,7 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
                         : GVD_AGAIN;
     if (rc == GVD_AGAIN) {
         gvd_decoder_give(&s->decoder, false);
+        s->last_index = -1;
         rc = gvd_decoder_take(s->gpu, &wanted, true, &s->decoder, &s->error);
     }
     s->format = *format;
@@ -90,6 +92,7 @@ static int CUDAAPI on_decode(void *context, CUVIDPICPARAMS *parameters)
         return park(s, gvd_fail(&s->error, GVD_ERR_INTERNAL,
                                 "the parser uses surface %d", index));
     s->pictures[index] = s->feeding;
+    s->last_index = index;
     return park(s, CU(&s->error, s->gpu->drv->cuvidDecodePicture(
                                      s->decoder->handle, parameters)));
 }
@@ -208,6 +211,20 @@ static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
     return s->params.emit(s->params.context, frame);
 }
 
+// Pictures that were begun are still on their way through the engine: the
+// decoder's next user shall not wait for them. Mapping waits for a picture.
+static void wait_for_pictures(gvd_session *s)
+{
+    const gvd_driver *drv = s->gpu->drv;
+    CUVIDPROCPARAMS parameters = {.progressive_frame = 1,
+                                  .output_stream = s->decoder->stream};
+    unsigned long long surface = 0;
+    unsigned pitch = 0;
+    if (drv->cuvidMapVideoFrame(s->decoder->handle, s->last_index, &surface,
+                                &pitch, &parameters) == CUDA_SUCCESS)
+        drv->cuvidUnmapVideoFrame(s->decoder->handle, surface);
+}
+
 static int CUDAAPI on_display(void *context, CUVIDPARSERDISPINFO *info)
 {
     gvd_session *s = context;
@@ -265,6 +282,7 @@ int gvd_cuda_session_open(const gvd_session_params *params, bool may_create,
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     int codec_id = params->stream->media.codec_id;
     s->params = *params;
+    s->last_index = -1;
     s->codec = gvd_cuda_codec_find(codec_id)->codec;
     s->reorders =
         s->codec == cudaVideoCodec_H264 || s->codec == cudaVideoCodec_HEVC;
@@ -295,6 +313,8 @@ void gvd_cuda_session_close(gvd_session **session, bool failed)
         s->status = GVD_ERR_CLOSED; // callbacks do nothing any more
         if (s->parser)
             s->gpu->drv->cuvidDestroyVideoParser(s->parser);
+        if (s->decoder && s->last_index >= 0 && !failed)
+            wait_for_pictures(s);
         gvd_decoder_give(&s->decoder, failed);
         gvd_gpu_pop(s->gpu);
     }

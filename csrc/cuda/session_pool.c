@@ -3,9 +3,11 @@
 #include <stdlib.h>
 
 // Surfaces that a decoder of any stream of these codecs needs: the largest DPB
-// and what waits for display.
+// and what waits for display. Above LARGE_PIXELS they cost too much memory, and
+// levels allow only small DPBs.
 #define SURFACES 20
-#define LARGE_PIXELS (4096u * 2304u) // above, only as many as asked for
+#define SURFACES_LARGE 10
+#define LARGE_PIXELS (4096u * 2304u)
 #define OUTPUT_SURFACES 4
 #define IDLE_LIMIT ((int64_t)4 << 30)
 
@@ -118,9 +120,8 @@ static void set_limits(gvd_decoder *d, const gvd_decoder_format *format,
     }
     d->max_width = at_most(d->max_width, caps->nMaxWidth);
     d->max_height = at_most(d->max_height, caps->nMaxHeight);
-    d->max_surfaces = format->surfaces;
-    if (!large && d->max_surfaces < SURFACES)
-        d->max_surfaces = SURFACES;
+    unsigned surfaces = large ? SURFACES_LARGE : SURFACES;
+    d->max_surfaces = format->surfaces > surfaces ? format->surfaces : surfaces;
 }
 
 static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
