@@ -30,7 +30,10 @@ def machine(document: dict[str, Any]) -> str:
 
 def figure(row: dict[str, Any]) -> str:
     digits = 0 if row["metric"] != "ms" else 2
-    return f"{row['median']:,.{digits}f} ({row['min']:,.{digits}f}-{row['max']:,.{digits}f})"
+    middle, low, high = (
+        f"{row[name]:,.{digits}f}" for name in ("median", "min", "max")
+    )
+    return f"{middle} ({low}-{high})"
 
 
 def sequential(document: dict[str, Any], metric: str) -> list[str]:

@@ -20,7 +20,6 @@ enum {
 };
 
 enum {
-    GVD_DL_READ_ONLY = 1 << 0, // DLManagedTensorVersioned.flags; never set
     GVD_DL_IS_COPIED = 1 << 1, // the consumer is the only owner
 };
 

@@ -21,27 +21,30 @@ static void release_facts(gvd_frame *frame)
     free(frame);
 }
 
+void gvd_frame_set_facts(gvd_frame *to, const gvd_frame *from)
+{
+    to->layout = from->layout;
+    to->pixel_format = from->pixel_format;
+    to->width = from->width;
+    to->height = from->height;
+    to->color = from->color;
+    to->ordinal = from->ordinal;
+    to->pts = from->pts;
+    to->duration = from->duration;
+    to->key = from->key;
+    to->corrupt = from->corrupt;
+    to->backend = from->backend;
+}
+
 gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame)
 {
-    gvd_frame *facts = malloc(sizeof *facts);
+    gvd_frame *facts = calloc(1, sizeof *facts);
     if (!facts)
         return NULL;
-    *facts = (gvd_frame){
-        .release = release_facts,
-        .memory = frame->memory,
-        .layout = frame->layout,
-        .pixel_format = frame->pixel_format,
-        .width = frame->width,
-        .height = frame->height,
-        .color = frame->color,
-        .ordinal = frame->ordinal,
-        .pts = frame->pts,
-        .duration = frame->duration,
-        .key = frame->key,
-        .corrupt = frame->corrupt,
-        .backend = frame->backend,
-    };
     gvd_ref_init(&facts->ref);
+    facts->release = release_facts;
+    facts->memory = frame->memory;
+    gvd_frame_set_facts(facts, frame);
     return facts;
 }
 

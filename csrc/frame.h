@@ -70,6 +70,9 @@ struct gvd_frame {
 gvd_frame *gvd_frame_ref(gvd_frame *frame);
 void gvd_frame_unref(gvd_frame **frame);
 
+// What is known of a frame, without its planes.
+void gvd_frame_set_facts(gvd_frame *to, const gvd_frame *from);
+
 // A new frame with everything but the planes, or NULL without memory.
 gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame);
 

@@ -42,7 +42,7 @@ static void copy_rows(uint8_t *to, const gvd_tensor *t)
 int gvd_tensor_copy_dense(gvd_tensor *tensor, void *host, gvd_error *err)
 {
     if (tensor->ops->to_host)
-        return tensor->ops->to_host(tensor, host, err);
+        return tensor->ops->to_host(tensor, tensor, host, err);
     if (gvd_tensor_is_contiguous(tensor))
         memcpy(host, tensor->data, (size_t)gvd_tensor_bytes(tensor));
     else

@@ -18,6 +18,18 @@ static struct {
     unsigned head, count, lost;
 } ring = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+// A forked child begins with an empty ring: the lock may have been held.
+static void reset_ring(void)
+{
+    pthread_mutex_init(&ring.lock, NULL);
+    ring.count = ring.lost = 0;
+}
+
+static void register_reset(void)
+{
+    pthread_atfork(NULL, NULL, reset_ring);
+}
+
 void gvd_log(int level, const char *format, ...)
 {
     char text[LINE_BYTES];
@@ -26,6 +38,8 @@ void gvd_log(int level, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     text[strcspn(text, "\n")] = '\0';
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_reset);
 
     pthread_mutex_lock(&ring.lock);
     if (ring.count == RING_LINES) {

@@ -4,6 +4,7 @@
 // the caller's thread launches the conversion, since the stream on which it is
 // ordered belongs to that thread.
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "assembler.h"
 #include "batch.h"
@@ -19,6 +20,7 @@ struct gvd_pass {
     gvd_scheduler *scheduler;
     gvd_assembler *assembler; // RGB on the CPU
     int batch_size;
+    pid_t process; // whose threads the stages have
 
     pthread_mutex_t lock;
     pthread_cond_t idle;
@@ -109,6 +111,7 @@ int gvd_pass_open(gvd_reader *reader, int batch_size, gvd_pass **out,
     gvd_ref_get(&reader->ref);
     pass->reader = reader;
     pass->batch_size = batch_size;
+    pass->process = getpid();
     pthread_mutex_init(&pass->lock, NULL);
     gvd_cond_init(&pass->idle);
     int rc = gvd_reader_take_source(reader, &pass->source, err);
@@ -122,6 +125,8 @@ int gvd_pass_open(gvd_reader *reader, int batch_size, gvd_pass **out,
 
 void gvd_pass_abort(gvd_pass *pass)
 {
+    if (pass->process != getpid())
+        return;
     if (pass->source)
         gvd_source_abort(pass->source);
     if (pass->scheduler)
@@ -132,7 +137,8 @@ void gvd_pass_close(gvd_pass **pass)
 {
     gvd_pass *p = *pass;
     *pass = NULL;
-    if (!p)
+    // In a forked child its threads do not exist and its locks may be held.
+    if (!p || p->process != getpid())
         return;
     gvd_pass_abort(p);
     if (p->assembler)
@@ -215,7 +221,14 @@ static int finish_batch(gvd_pass *p, const gvd_allocator *allocator,
         return GVD_OK;
     int rc = gvd_cuda_convert(r->device.id, batch->frames, batch->count,
                               r->params.order, allocator, &batch->tensor, err);
-    return rc < 0 ? rc : gvd_batch_drop_planes(batch, err);
+    if (rc == GVD_OK)
+        rc = gvd_batch_drop_planes(batch, err);
+    if (rc < 0) {
+        gvd_batch_free(&p->ready);
+        p->end = rc;
+        p->end_error = *err;
+    }
+    return rc;
 }
 
 static int fill(gvd_pass *p, int timeout_ms, gvd_error *err)
@@ -253,6 +266,8 @@ static void leave(gvd_pass *p)
 
 int gvd_pass_wait(gvd_pass *pass, int timeout_ms)
 {
+    if (pass->process != getpid())
+        return GVD_OK;
     enter(pass);
     gvd_error unused;
     int rc = fill(pass, timeout_ms, &unused);
@@ -263,6 +278,10 @@ int gvd_pass_wait(gvd_pass *pass, int timeout_ms)
 int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
                   gvd_batch **out, gvd_error *err)
 {
+    if (pass->process != getpid())
+        return gvd_fail(err, GVD_ERR_CLOSED,
+                        "%s: a reading does not survive a fork: start another",
+                        pass->reader->params.url);
     enter(pass);
     int rc = fill(pass, -1, err);
     if (rc == GVD_OK && pass->assembler) {
@@ -283,6 +302,9 @@ int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
 
 void gvd_pass_stats(gvd_pass *pass, gvd_stats *stats)
 {
+    *stats = (gvd_stats){0};
+    if (pass->process != getpid())
+        return;
     gvd_scheduler_stats(pass->scheduler, stats);
     if (pass->reader->fallback)
         stats->fallback_frames = stats->frames;

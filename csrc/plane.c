@@ -21,8 +21,11 @@ static int view_order(gvd_tensor *tensor, void *stream, gvd_error *err)
     return view->frame->order(view->frame, stream, err);
 }
 
-static int view_to_host(gvd_tensor *tensor, void *host, gvd_error *err)
+// Strided planes have no contiguous views: the part is the whole.
+static int view_to_host(gvd_tensor *tensor, const gvd_tensor *part, void *host,
+                        gvd_error *err)
 {
+    (void)part;
     plane_view *view = (plane_view *)tensor;
     return view->frame->to_host(view->frame, view->plane, host, err);
 }

@@ -28,20 +28,36 @@ static int open_source(const gvd_reader *reader, bool full_probe,
     return rc;
 }
 
-// The device that was asked for, or for "auto" what there is.
+// "auto": a GPU where there is one. Where there is a driver that cannot be
+// used, the reader says why; a machine without any needs no reason.
+static void choose_automatic(gvd_reader *r)
+{
+    gvd_error reason = {0};
+    if (gvd_cuda_use(r->device.id, &reason) == GVD_OK) {
+        r->device.type = GVD_DEVICE_CUDA;
+        return;
+    }
+    r->device.type = GVD_DEVICE_CPU;
+    if (reason.code != GVD_ERR_NOT_FOUND)
+        snprintf(r->fallback_reason, sizeof r->fallback_reason, "%.255s",
+                 reason.text);
+}
+
 static int choose_device(gvd_reader *r, gvd_error *err)
 {
     r->device = r->params.device;
-    if (r->device.type == 0) {
-        bool gpu = gvd_cuda_device_count(NULL) > 0 &&
-                   gvd_cuda_use(r->device.id, NULL) == GVD_OK;
-        r->device.type = gpu ? GVD_DEVICE_CUDA : GVD_DEVICE_CPU;
-    }
+    if (r->device.type == 0)
+        choose_automatic(r);
     if (r->device.type == GVD_DEVICE_CPU) {
         r->device.id = 0;
         return GVD_OK;
     }
-    return gvd_cuda_use(r->device.id, err);
+    gvd_error reason = {0};
+    int rc = gvd_cuda_use(r->device.id, &reason);
+    if (rc < 0 && rc != GVD_ERR_NO_MEMORY)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED, "no CUDA device: %s",
+                        reason.text);
+    return rc < 0 ? gvd_fail(err, rc, "%s", reason.text) : GVD_OK;
 }
 
 static int choose_backend(gvd_reader *r, gvd_error *err)
@@ -145,9 +161,13 @@ int gvd_reader_take_source(gvd_reader *reader, gvd_source **out, gvd_error *err)
 const gvd_media *gvd_reader_media(gvd_reader *reader)
 {
     pthread_mutex_lock(&reader->lock);
+    bool partial = reader->media.partial;
+    pthread_mutex_unlock(&reader->lock);
     gvd_source *full = NULL;
-    if (reader->media.partial && reader->seekable &&
-        open_source(reader, true, &full, NULL) == GVD_OK)
+    if (partial && reader->seekable)
+        open_source(reader, true, &full, NULL);
+    pthread_mutex_lock(&reader->lock);
+    if (full && reader->media.partial)
         reader->media = gvd_source_stream(full)->media;
     reader->media.partial = false;
     pthread_mutex_unlock(&reader->lock);
@@ -186,7 +206,7 @@ const char *gvd_reader_backend(const gvd_reader *reader)
 
 const char *gvd_reader_fallback_reason(const gvd_reader *reader)
 {
-    return reader->fallback ? reader->fallback_reason : NULL;
+    return reader->fallback_reason[0] ? reader->fallback_reason : NULL;
 }
 
 void gvd_trim(void)

@@ -183,7 +183,9 @@ static void describe(gvd_source *s)
     s->bitstream = gvd_media_bitstream(codec->codec_id);
     s->length_size = gvd_extradata_length_size(s->bitstream, codec->extradata,
                                                (size_t)codec->extradata_size);
-    if (s->length_size == 0 && codec->extradata_size > 0) {
+    bool nal_units = s->bitstream == GVD_BITSTREAM_H264 ||
+                     s->bitstream == GVD_BITSTREAM_HEVC;
+    if (nal_units && s->length_size == 0 && codec->extradata_size > 0) {
         s->stream.headers = codec->extradata;
         s->stream.headers_size = (size_t)codec->extradata_size;
     }

@@ -4,17 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-int gvd_fail(gvd_error *err, int code, const char *format, ...)
+void gvd_error_set(gvd_error *err, int code, const char *format, ...)
 {
     if (!err)
-        return code;
+        return;
     err->code = code;
     err->os_errno = 0;
     va_list args;
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    return code;
 }
 
 void gvd_error_prefix(gvd_error *err, const char *format, ...)

@@ -29,9 +29,18 @@ typedef struct gvd_error {
     char text[768];
 } gvd_error;
 
-// Writes the text and returns code, so that `return gvd_fail(...)` works.
-int gvd_fail(gvd_error *err, int code, const char *format, ...)
+void gvd_error_set(gvd_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+// Writes the text and is the code, so that `return gvd_fail(...)` works and
+// static analysis sees that it is a failure.
+#define gvd_fail(err, code, ...)                                               \
+    (gvd_error_set((err), (code), __VA_ARGS__), gvd_status(code))
+
+static inline int gvd_status(int code)
+{
+    return code;
+}
 
 // Puts words in front of the text that err already holds.
 void gvd_error_prefix(gvd_error *err, const char *format, ...)

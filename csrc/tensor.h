@@ -31,14 +31,15 @@ typedef struct gvd_tensor_ops {
     // Makes `stream` (a CUstream) wait until the tensor's contents are ready
     // and remembers it as a user; NULL for host tensors.
     int (*order)(gvd_tensor *tensor, void *stream, gvd_error *err);
-    // Blocks, then copies a dense tensor to host memory; NULL for host tensors.
-    int (*to_host)(gvd_tensor *tensor, void *host, gvd_error *err);
+    // Blocks, then copies a part to host memory without gaps: the tensor
+    // itself, or a contiguous view of it. NULL for host tensors.
+    int (*to_host)(gvd_tensor *tensor, const gvd_tensor *part, void *host,
+                   gvd_error *err);
 } gvd_tensor_ops;
 
 struct gvd_tensor {
     gvd_ref ref;
     const gvd_tensor_ops *ops;
-    void *owner; // the maker's
 
     uint8_t *data;
     int ndim;

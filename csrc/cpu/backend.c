@@ -1,6 +1,6 @@
 // The CPU's decode sessions: one libavcodec decoder each.
 #include "backend.h"
-#include "cpu/decoder.h"
+#include "cpu/session.h"
 
 const gvd_backend gvd_cpu = {
     .name = "cpu",

@@ -25,6 +25,19 @@ static struct {
     int64_t idle_bytes, limit;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+// A forked child begins with an empty pool: the lock may have been held.
+static void reset_pool(void)
+{
+    pthread_mutex_init(&pool.lock, NULL);
+    pool.idle = NULL;
+    pool.idle_bytes = 0;
+}
+
+static void register_reset(void)
+{
+    pthread_atfork(NULL, NULL, reset_pool);
+}
+
 static void free_blocks(gvd_host_block *list)
 {
     while (list) {
@@ -54,6 +67,8 @@ static gvd_host_block *take_idle(size_t bytes)
 
 gvd_host_block *gvd_host_block_get(size_t bytes)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_reset);
     gvd_host_block *b = take_idle(bytes);
     if (b)
         return b;

@@ -8,6 +8,7 @@
 // What libavcodec's SIMD may read or write beyond a plane.
 #define PADDING 64
 
+// NOLINTNEXTLINE(readability-non-const-parameter): libavutil's signature
 static void free_block(void *block, uint8_t *data)
 {
     (void)data;

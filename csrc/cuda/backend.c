@@ -2,13 +2,17 @@
 #include "backend.h"
 #include "cuda/buffer.h"
 #include "cuda/codecs.h"
-#include "cuda/decoder.h"
+#include "cuda/decoder_pool.h"
 #include "cuda/device.h"
-#include "cuda/session_pool.h"
+#include "cuda/session.h"
 
-// Sessions beyond the engines: while some are flushed, the others keep every
-// engine busy. On seven engines 12 were measured to be best.
-#define EXTRA_SESSIONS 5
+// Sessions for a number of engines: while some are flushed, the others keep
+// every engine busy. On seven engines 12 were measured to be best.
+static int sessions_for(int engines)
+{
+    return engines + (5 * engines + 6) / 7;
+}
+
 #define MEMORY_MAX (INT64_C(8) << 30)
 
 const gvd_backend gvd_cuda = {
@@ -57,6 +61,10 @@ int gvd_cuda_can_decode(int device, const gvd_media *media, gvd_error *reason)
                         "%s leaves rounding open, so NVDEC's pixels would "
                         "differ from FFmpeg's",
                         media->codec);
+    if (!entry->proven)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "this version does not decode %s with NVDEC",
+                        media->codec);
     if (media->bit_depth != 8 || media->chroma_width != 1 ||
         media->chroma_height != 1 || media->planes != 3)
         return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
@@ -64,7 +72,7 @@ int gvd_cuda_can_decode(int device, const gvd_media *media, gvd_error *reason)
                         "not %s",
                         media->pixel_format);
     gvd_gpu *gpu;
-    CUVIDDECODECAPS caps;
+    CUVIDDECODECAPS caps = {0};
     int rc = gvd_gpu_get(device, &gpu, reason);
     if (rc == GVD_OK)
         rc = gvd_gpu_caps(gpu, entry->codec, cudaVideoChromaFormat_420, 8,
@@ -81,12 +89,12 @@ int gvd_cuda_session_count(int device, const gvd_media *media)
 {
     const gvd_cuda_codec_entry *entry = gvd_cuda_codec_find(media->codec_id);
     gvd_gpu *gpu;
-    CUVIDDECODECAPS caps;
+    CUVIDDECODECAPS caps = {0};
     if (!entry || gvd_gpu_get(device, &gpu, NULL) < 0 ||
         gvd_gpu_caps(gpu, entry->codec, cudaVideoChromaFormat_420, 8, &caps,
                      NULL) < 0)
         return 1;
-    return (caps.nNumNVDECs > 0 ? caps.nNumNVDECs : 1) + EXTRA_SESSIONS;
+    return sessions_for(caps.nNumNVDECs > 0 ? caps.nNumNVDECs : 1);
 }
 
 int64_t gvd_cuda_memory_default(int device)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "cuda/device.h"
+
 #define IDLE_LIMIT ((size_t)8 << 30)
 
 static struct {
@@ -81,7 +83,7 @@ static int create(gvd_gpu *gpu, size_t bytes, gvd_buffer **out, gvd_error *err)
     pthread_mutex_init(&b->lock, NULL);
     int rc = bytes > 0 ? CU(err, drv->cuMemAlloc(&b->memory, bytes)) : GVD_OK;
     if (rc == GVD_ERR_NO_MEMORY) {
-        shrink(gpu, 0);
+        gvd_cuda_trim();
         rc = CU(err, drv->cuMemAlloc(&b->memory, bytes));
     }
     if (rc == GVD_OK)
@@ -107,11 +109,12 @@ int gvd_buffer_get(gvd_gpu *gpu, size_t bytes, CUstream stream,
                    gvd_buffer **out, gvd_error *err)
 {
     gvd_buffer *b = take(gpu, bytes);
-    if (!b) {
-        shrink(gpu, IDLE_LIMIT);
+    if (!b)
         return create(gpu, bytes, out, err);
-    }
-    int rc = CU(err, gpu->drv->cuStreamWaitEvent(stream, b->event, 0));
+    // An event alone is recorded anew before anybody waits for it.
+    int rc = bytes == 0
+                 ? GVD_OK
+                 : CU(err, gpu->drv->cuStreamWaitEvent(stream, b->event, 0));
     if (rc < 0) {
         destroy(b);
         return rc;
@@ -143,52 +146,43 @@ static int remember(gvd_buffer *b, CUstream stream)
 int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err)
 {
     const gvd_driver *drv = buffer->gpu->drv;
-    int capturing = 0;
-    int rc = CU(err, drv->cuStreamIsCapturing(stream, &capturing));
-    if (rc == GVD_OK && capturing)
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "the stream is capturing a graph, which cannot wait "
-                        "for a decoder");
+    int rc = gvd_gpu_check_stream(buffer->gpu, stream, err);
     if (rc == GVD_OK && remember(buffer, stream) < 0)
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "one array can be used on %d streams at most",
-                        GVD_MAX_USERS);
+        rc = gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                      "one array can be used on %d streams at most",
+                      GVD_MAX_USERS);
     if (rc == GVD_OK)
         rc = CU(err, drv->cuStreamWaitEvent(stream, buffer->event, 0));
     return rc;
 }
 
-// Lets the event be the end of what every user has queued until now. The
-// streams are their owners': one that is gone already has no work left.
-static void collect_users(gvd_buffer *b)
+void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream)
 {
-    gvd_gpu *gpu = b->gpu;
-    const gvd_driver *drv = gpu->drv;
-    CUevent event;
-    if (gvd_gpu_push(gpu, NULL) < 0)
-        return;
-    if (drv->cuEventCreate(&event, CU_EVENT_DISABLE_TIMING) == CUDA_SUCCESS) {
-        pthread_mutex_lock(&gpu->lock);
-        drv->cuStreamWaitEvent(gpu->copy_stream, b->event, 0);
-        for (int i = 0; i < b->user_count; i++)
-            if (drv->cuEventRecord(event, b->users[i]) == CUDA_SUCCESS)
-                drv->cuStreamWaitEvent(gpu->copy_stream, event, 0);
-        drv->cuEventRecord(b->event, gpu->copy_stream);
-        pthread_mutex_unlock(&gpu->lock);
-        drv->cuEventDestroy(event);
+    const gvd_driver *drv = buffer->gpu->drv;
+    const CUstream per_thread = (CUstream)2; // of another thread, maybe
+    for (int i = 0; i < buffer->user_count; i++) {
+        CUstream user = buffer->users[i];
+        if (user != per_thread &&
+            drv->cuEventRecord(buffer->event, user) == CUDA_SUCCESS)
+            drv->cuStreamWaitEvent(stream, buffer->event, 0);
+        else
+            drv->cuCtxSynchronize(); // a stream that cannot be asked
     }
-    gvd_gpu_pop(gpu);
-    b->user_count = 0;
+    buffer->user_count = 0;
 }
 
 void gvd_buffer_put(gvd_buffer **buffer)
 {
     gvd_buffer *b = *buffer;
     *buffer = NULL;
-    if (!b)
+    if (!b || gvd_driver_is_inherited())
         return;
-    if (b->user_count > 0)
-        collect_users(b);
+    gvd_gpu *gpu = b->gpu;
+    if (b->user_count > 0 && gvd_gpu_push(gpu, NULL) == GVD_OK) {
+        gvd_buffer_settle(b, gpu->release_stream);
+        gvd_buffer_mark(b, gpu->release_stream, NULL);
+        gvd_gpu_pop(gpu);
+    }
     pthread_mutex_lock(&idle.lock);
     if (idle.last)
         idle.last->next = b;
@@ -196,7 +190,12 @@ void gvd_buffer_put(gvd_buffer **buffer)
         idle.first = b;
     idle.last = b;
     idle.bytes += b->capacity;
+    bool full = idle.bytes > IDLE_LIMIT;
     pthread_mutex_unlock(&idle.lock);
+    if (full && gvd_gpu_push(gpu, NULL) == GVD_OK) {
+        shrink(gpu, IDLE_LIMIT);
+        gvd_gpu_pop(gpu);
+    }
 }
 
 void gvd_buffer_trim(void)

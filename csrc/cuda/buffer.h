@@ -9,7 +9,7 @@
 
 #include "cuda/gpu.h"
 
-#define GVD_MAX_USERS 4
+#define GVD_MAX_USERS 16
 
 typedef struct gvd_buffer gvd_buffer;
 struct gvd_buffer {
@@ -37,6 +37,9 @@ int gvd_buffer_mark(gvd_buffer *buffer, CUstream stream, gvd_error *err);
 // A reader outside of the core: `stream` waits for the contents, and the memory
 // will wait for it.
 int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err);
+
+// Makes `stream` wait for all that readers outside of the core have queued.
+void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream);
 
 // Gives it back. Any thread, whatever context is current.
 void gvd_buffer_put(gvd_buffer **buffer);

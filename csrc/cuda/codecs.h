@@ -9,7 +9,8 @@ typedef struct gvd_cuda_codec_entry {
     int codec_id; // AVCodecID
     const char *name;
     cudaVideoCodec codec;
-    bool exact; // the standard fixes every bit of the picture
+    bool exact;  // the standard fixes every bit of the picture
+    bool proven; // this version has been shown to decode it with NVDEC
 } gvd_cuda_codec_entry;
 
 // NULL for codecs that no NVDEC decodes.

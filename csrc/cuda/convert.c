@@ -16,6 +16,12 @@ typedef struct cuda_tensor {
     gvd_block block;    // a caller's memory, else empty
 } cuda_tensor;
 
+// NULL and 1 are two names of the legacy default stream.
+static CUstream normal_stream(void *stream)
+{
+    return stream == (void *)1 ? NULL : stream;
+}
+
 // A block goes back to its allocator, which knows only the stream on which it
 // was allocated: that one waits for what others were told to do with it.
 static void release_block(cuda_tensor *t)
@@ -23,11 +29,8 @@ static void release_block(cuda_tensor *t)
     gvd_gpu *gpu = t->gpu;
     gvd_buffer *b = t->buffer;
     if (b->user_count > 0 && gvd_gpu_push(gpu, NULL) == GVD_OK) {
-        for (int i = 0; i < b->user_count; i++)
-            if (gpu->drv->cuEventRecord(b->event, b->users[i]) == CUDA_SUCCESS)
-                gpu->drv->cuStreamWaitEvent(t->stream, b->event, 0);
+        gvd_buffer_settle(b, t->stream);
         gvd_gpu_pop(gpu);
-        b->user_count = 0;
     }
     t->block.release(t->block.handle);
 }
@@ -35,6 +38,8 @@ static void release_block(cuda_tensor *t)
 static void release_tensor(gvd_tensor *tensor)
 {
     cuda_tensor *t = (cuda_tensor *)tensor;
+    if (gvd_driver_is_inherited())
+        return; // the memory is the parent's
     if (t->block.release)
         release_block(t);
     gvd_buffer_put(&t->buffer);
@@ -45,7 +50,7 @@ static int order_tensor(gvd_tensor *tensor, void *stream, gvd_error *err)
 {
     cuda_tensor *t = (cuda_tensor *)tensor;
     // On its own stream a caller's memory is in order already.
-    if (t->block.release && stream == t->stream)
+    if (t->block.release && normal_stream(stream) == t->stream)
         return GVD_OK;
     int rc = gvd_gpu_push(t->gpu, err);
     if (rc < 0)
@@ -55,7 +60,8 @@ static int order_tensor(gvd_tensor *tensor, void *stream, gvd_error *err)
     return rc;
 }
 
-static int tensor_to_host(gvd_tensor *tensor, void *host, gvd_error *err)
+static int tensor_to_host(gvd_tensor *tensor, const gvd_tensor *part,
+                          void *host, gvd_error *err)
 {
     cuda_tensor *t = (cuda_tensor *)tensor;
     const gvd_driver *drv = t->gpu->drv;
@@ -65,9 +71,9 @@ static int tensor_to_host(gvd_tensor *tensor, void *host, gvd_error *err)
     CUstream copies = t->gpu->copy_stream;
     rc = CU(err, drv->cuStreamWaitEvent(copies, t->buffer->event, 0));
     if (rc == GVD_OK)
-        rc = CU(err, drv->cuMemcpyDtoHAsync(
-                         host, (CUdeviceptr)(uintptr_t)tensor->data,
-                         (size_t)gvd_tensor_bytes(tensor), copies));
+        rc = CU(err,
+                drv->cuMemcpyDtoHAsync(host, (CUdeviceptr)(uintptr_t)part->data,
+                                       (size_t)gvd_tensor_bytes(part), copies));
     if (rc == GVD_OK)
         rc = CU(err, drv->cuStreamSynchronize(copies));
     gvd_gpu_pop(t->gpu);
@@ -80,6 +86,23 @@ static const gvd_tensor_ops cuda_ops = {
     .to_host = tensor_to_host,
 };
 
+// Once more after giving back all that we keep for later.
+static int allocate_block(cuda_tensor *t, const gvd_allocator *allocator,
+                          gvd_error *err)
+{
+    const gvd_tensor *tensor = &t->tensor;
+    int rc = gvd_gpu_check_stream(t->gpu, t->stream, err);
+    for (int attempt = 0; rc == GVD_OK && attempt < 2; attempt++) {
+        rc = allocator->allocate(allocator->context, tensor->device,
+                                 tensor->ndim, tensor->shape, &t->block, err);
+        if (rc != GVD_ERR_NO_MEMORY || attempt > 0)
+            return rc;
+        gvd_cuda_trim();
+        rc = GVD_OK;
+    }
+    return rc;
+}
+
 static int create_tensor(gvd_gpu *gpu, const int64_t shape[GVD_MAX_DIMS],
                          const gvd_allocator *allocator, cuda_tensor **out,
                          gvd_error *err)
@@ -88,7 +111,8 @@ static int create_tensor(gvd_gpu *gpu, const int64_t shape[GVD_MAX_DIMS],
     if (!t)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     t->gpu = gpu;
-    t->stream = allocator ? allocator->stream : gpu->convert_stream;
+    t->stream =
+        allocator ? normal_stream(allocator->stream) : gpu->convert_stream;
     t->tensor = (gvd_tensor){
         .ops = &cuda_ops,
         .bits = 8,
@@ -97,10 +121,7 @@ static int create_tensor(gvd_gpu *gpu, const int64_t shape[GVD_MAX_DIMS],
     gvd_ref_init(&t->tensor.ref);
     gvd_tensor_set_shape(&t->tensor, GVD_MAX_DIMS, shape);
     size_t bytes = allocator ? 0 : (size_t)gvd_tensor_bytes(&t->tensor);
-    int rc = allocator
-                 ? allocator->allocate(allocator->context, t->tensor.device,
-                                       GVD_MAX_DIMS, shape, &t->block, err)
-                 : GVD_OK;
+    int rc = allocator ? allocate_block(t, allocator, err) : GVD_OK;
     if (rc == GVD_OK)
         rc = gvd_buffer_get(gpu, bytes, t->stream, &t->buffer, err);
     if (rc < 0) {
@@ -186,8 +207,11 @@ static int convert_all(cuda_tensor *t, gvd_frame *const *frames, int count,
     for (int done = 0; done < count;) {
         int rc = launch(t, frames + done, count - done, order,
                         t->tensor.data + done * frame_bytes, err);
-        if (rc < 0)
+        if (rc < 0) {
+            // The memory is used again only after what was launched.
+            gvd_buffer_mark(t->buffer, t->stream, NULL);
             return rc;
+        }
         done += rc;
     }
     return gvd_buffer_mark(t->buffer, t->stream, err);

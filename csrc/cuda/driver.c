@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     RESULT_OUT_OF_MEMORY = 2,
+    RESULT_NO_DEVICE = 100,
+    RESULT_CAPTURE_FIRST = 900,
+    RESULT_CAPTURE_LAST = 907,
 };
 
 typedef struct symbol {
@@ -24,6 +28,7 @@ static struct {
     pthread_once_t once;
     gvd_driver table;
     bool loaded;
+    pid_t process;
     gvd_error error;
 } driver = {.once = PTHREAD_ONCE_INIT};
 
@@ -32,7 +37,8 @@ static bool load_library(const char *library, const symbol *symbols,
 {
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        gvd_fail(&driver.error, GVD_ERR_UNSUPPORTED,
+        bool cuda = symbols == cuda_symbols;
+        gvd_fail(&driver.error, cuda ? GVD_ERR_NOT_FOUND : GVD_ERR_UNSUPPORTED,
                  "the NVIDIA driver's %s is not there; install the driver (in "
                  "a container: with the \"video\" capability)",
                  library);
@@ -61,8 +67,11 @@ static void load_driver(void)
         return;
     CUresult result = driver.table.cuInit(0);
     driver.loaded = result == CUDA_SUCCESS;
+    driver.process = getpid();
     if (!driver.loaded)
-        gvd_fail(&driver.error, GVD_ERR_UNSUPPORTED,
+        gvd_fail(&driver.error,
+                 (int)result == RESULT_NO_DEVICE ? GVD_ERR_NOT_FOUND
+                                                 : GVD_ERR_UNSUPPORTED,
                  "the NVIDIA driver does not start (cuInit: error %d)",
                  (int)result);
 }
@@ -70,6 +79,12 @@ static void load_driver(void)
 const gvd_driver *gvd_driver_get(gvd_error *err)
 {
     pthread_once(&driver.once, load_driver);
+    if (gvd_driver_is_inherited()) {
+        gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                 "CUDA does not survive a fork: start this process by spawn, "
+                 "or use device=\"cpu\" in it");
+        return NULL;
+    }
     if (driver.loaded)
         return &driver.table;
     if (err)
@@ -77,17 +92,27 @@ const gvd_driver *gvd_driver_get(gvd_error *err)
     return NULL;
 }
 
+bool gvd_driver_is_inherited(void)
+{
+    return driver.loaded && driver.process != getpid();
+}
+
 int gvd_driver_check(CUresult result, const char *call, gvd_error *err)
 {
     if (result == CUDA_SUCCESS)
         return GVD_OK;
-    int code = (int)result == RESULT_OUT_OF_MEMORY ? GVD_ERR_NO_MEMORY
-                                                   : GVD_ERR_DRIVER;
+    int number = (int)result, code = GVD_ERR_DRIVER;
+    if (number == RESULT_OUT_OF_MEMORY)
+        code = GVD_ERR_NO_MEMORY;
+    else if (number >= RESULT_CAPTURE_FIRST && number <= RESULT_CAPTURE_LAST)
+        code = GVD_ERR_UNSUPPORTED;
     const char *text = NULL;
     if (driver.table.cuGetErrorString)
         driver.table.cuGetErrorString(result, &text);
-    const char *arrow = strstr(call, "->");
-    call = arrow ? arrow + 2 : call;
+    size_t name = strcspn(call, "(");
+    while (name > 0 && call[name - 1] != '>')
+        name--;
+    call += name;
     return gvd_fail(err, code, "%.*s: %s (%d)", (int)strcspn(call, "("), call,
                     text ? text : "unknown error", (int)result);
 }

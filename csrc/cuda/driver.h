@@ -5,6 +5,8 @@
 // that are needed here and prints to stderr.
 #pragma once
 
+#include <stdbool.h>
+
 #include <ffnvcodec/dynlink_cuda.h>
 #include <ffnvcodec/dynlink_nvcuvid.h>
 
@@ -17,6 +19,9 @@ typedef CUresult CUDAAPI tgvdMemGetInfo(size_t *free, size_t *total);
 typedef CUresult CUDAAPI tgvdStreamWaitEvent(CUstream stream, CUevent event,
                                              unsigned flags);
 typedef CUresult CUDAAPI tgvdStreamIsCapturing(CUstream stream, int *status);
+
+typedef CUresult CUDAAPI tgvdExchangeCaptureMode(int *mode);
+typedef CUresult CUDAAPI tgvdCtxSynchronize(void);
 
 // X(member, type, symbol in the library)
 #define GVD_CUDA_FUNCTIONS(X)                                                  \
@@ -31,6 +36,11 @@ typedef CUresult CUDAAPI tgvdStreamIsCapturing(CUstream stream, int *status);
       "cuDevicePrimaryCtxRetain")                                              \
     X(cuCtxPushCurrent, tcuCtxPushCurrent_v2, "cuCtxPushCurrent_v2")           \
     X(cuCtxPopCurrent, tcuCtxPopCurrent_v2, "cuCtxPopCurrent_v2")              \
+    X(cuDevicePrimaryCtxRelease, tcuDevicePrimaryCtxRelease,                   \
+      "cuDevicePrimaryCtxRelease")                                             \
+    X(cuCtxSynchronize, tgvdCtxSynchronize, "cuCtxSynchronize")                \
+    X(cuThreadExchangeStreamCaptureMode, tgvdExchangeCaptureMode,              \
+      "cuThreadExchangeStreamCaptureMode")                                     \
     X(cuMemGetInfo, tgvdMemGetInfo, "cuMemGetInfo_v2")                         \
     X(cuMemAlloc, tcuMemAlloc_v2, "cuMemAlloc_v2")                             \
     X(cuMemFree, tcuMemFree_v2, "cuMemFree_v2")                                \
@@ -71,10 +81,17 @@ typedef struct gvd_driver {
 #undef GVD_DRIVER_MEMBER
 } gvd_driver;
 
-// Loads and initialises once for the process; NULL with the reason in err.
+// Loads and initialises once for the process; NULL with the reason in err,
+// GVD_ERR_NOT_FOUND where there is no NVIDIA driver or GPU at all. In a child
+// that was forked from a process that used it, there is none either.
 const gvd_driver *gvd_driver_get(gvd_error *err);
 
-// CUDA_ERROR_OUT_OF_MEMORY is GVD_ERR_NO_MEMORY, the rest GVD_ERR_DRIVER.
+// True where the driver was loaded by a process that this one was forked from:
+// what that one left behind must not be touched.
+bool gvd_driver_is_inherited(void);
+
+// Out of memory is GVD_ERR_NO_MEMORY, what a capturing stream does not allow
+// GVD_ERR_UNSUPPORTED, the rest GVD_ERR_DRIVER.
 int gvd_driver_check(CUresult result, const char *call, gvd_error *err);
 
 // rc = CU(err, drv->cuMemAlloc(&p, n)); if (rc < 0) goto fail;

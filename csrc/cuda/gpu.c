@@ -44,6 +44,8 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
     CUmodule module;
     int rc = image ? CU(err, drv->cuModuleLoadData(&module, image->data))
                    : GVD_ERR_DRIVER;
+    if (rc == GVD_ERR_NO_MEMORY)
+        return rc;
     if (rc < 0)
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "gvdecode has no kernels that this GPU (sm_%d%d) and "
@@ -71,8 +73,13 @@ static int fill_gpu(gvd_gpu *gpu, gvd_error *err)
         rc = CU(err,
                 drv->cuStreamCreate(&gpu->copy_stream, CU_STREAM_NON_BLOCKING));
     if (rc == GVD_OK)
+        rc = CU(err, drv->cuStreamCreate(&gpu->release_stream,
+                                         CU_STREAM_NON_BLOCKING));
+    if (rc == GVD_OK)
         rc = load_kernels(gpu, err);
     gvd_gpu_pop(gpu);
+    if (rc < 0) // streams and module go with the context
+        drv->cuDevicePrimaryCtxRelease(gpu->device);
     return rc;
 }
 
@@ -83,7 +90,7 @@ static int create_gpu(int index, gvd_gpu **out, gvd_error *err)
         return GVD_ERR_UNSUPPORTED;
     int count = 0;
     int rc = CU(err, drv->cuDeviceGetCount(&count));
-    if (rc == GVD_OK && (index < 0 || index >= count || index >= GVD_MAX_GPUS))
+    if (rc == GVD_OK && index >= count)
         rc = gvd_fail(err, GVD_ERR_UNSUPPORTED,
                       "there is no cuda:%d, this machine has %d GPU%s", index,
                       count, count == 1 ? "" : "s");
@@ -97,7 +104,7 @@ static int create_gpu(int index, gvd_gpu **out, gvd_error *err)
     pthread_mutex_init(&gpu->lock, NULL);
     rc = fill_gpu(gpu, err);
     if (rc < 0) {
-        free(gpu); // the rest is the primary context's and goes with it
+        free(gpu);
         return rc;
     }
     *out = gpu;
@@ -107,8 +114,14 @@ static int create_gpu(int index, gvd_gpu **out, gvd_error *err)
 int gvd_gpu_get(int index, gvd_gpu **out, gvd_error *err)
 {
     int rc = GVD_OK;
+    *out = NULL;
+    if (index < 0 || index >= GVD_MAX_GPUS)
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED, "there is no cuda:%d", index);
+    if (!gvd_driver_get(err))
+        return err && err->code == GVD_ERR_NOT_FOUND ? GVD_ERR_NOT_FOUND
+                                                     : GVD_ERR_UNSUPPORTED;
     pthread_mutex_lock(&all.lock);
-    gvd_gpu *gpu = index >= 0 && index < GVD_MAX_GPUS ? all.gpus[index] : NULL;
+    gvd_gpu *gpu = all.gpus[index];
     if (!gpu) {
         rc = create_gpu(index, &gpu, err);
         if (rc == GVD_OK)
@@ -119,15 +132,44 @@ int gvd_gpu_get(int index, gvd_gpu **out, gvd_error *err)
     return rc;
 }
 
+// The thread's own capture mode, while a context of ours is pushed.
+static _Thread_local struct {
+    int depth, mode;
+} capture;
+
 int gvd_gpu_push(gvd_gpu *gpu, gvd_error *err)
 {
-    return CU(err, gpu->drv->cuCtxPushCurrent(gpu->context));
+    enum {
+        MODE_RELAXED = 2,
+    };
+    int rc = CU(err, gpu->drv->cuCtxPushCurrent(gpu->context));
+    if (rc < 0)
+        return rc;
+    if (capture.depth++ == 0) {
+        capture.mode = MODE_RELAXED;
+        gpu->drv->cuThreadExchangeStreamCaptureMode(&capture.mode);
+    }
+    return GVD_OK;
 }
 
 void gvd_gpu_pop(gvd_gpu *gpu)
 {
     CUcontext popped;
+    if (--capture.depth == 0)
+        gpu->drv->cuThreadExchangeStreamCaptureMode(&capture.mode);
     gpu->drv->cuCtxPopCurrent(&popped);
+}
+
+int gvd_gpu_check_stream(gvd_gpu *gpu, CUstream stream, gvd_error *err)
+{
+    int capturing = 0;
+    int rc = CU(err, gpu->drv->cuStreamIsCapturing(stream, &capturing));
+    if (rc < 0)
+        return rc;
+    return capturing ? gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                                "the stream is capturing a graph, which cannot "
+                                "wait for a decoder")
+                     : GVD_OK;
 }
 
 static int ask_caps(gvd_gpu *gpu, CUVIDDECODECAPS *caps, gvd_error *err)

@@ -12,7 +12,7 @@
 #include "cuda/driver.h"
 
 #define GVD_MAX_GPUS 64
-#define GVD_MAX_CAPS 48
+#define GVD_MAX_CAPS 64
 
 enum gvd_kernel {
     GVD_KERNEL_YUV_NCHW,
@@ -30,7 +30,8 @@ typedef struct gvd_gpu {
     CUcontext context;
     CUfunction kernels[GVD_KERNEL_COUNT];
     CUstream convert_stream; // for batches that have no stream of a caller's
-    CUstream copy_stream;    // uploads, downloads, and waiting for releases
+    CUstream copy_stream;    // uploads and downloads
+    CUstream release_stream; // waits for the last users of what is released
 
     pthread_mutex_t lock;
     // Guarded by lock.
@@ -40,9 +41,13 @@ typedef struct gvd_gpu {
 
 int gvd_gpu_get(int index, gvd_gpu **out, gvd_error *err);
 
-// Every entry from outside: push, work, pop.
+// Every entry from outside: push, work, pop. In between, what we allocate does
+// not break a graph that another thread is capturing.
 int gvd_gpu_push(gvd_gpu *gpu, gvd_error *err);
 void gvd_gpu_pop(gvd_gpu *gpu);
+
+// GVD_ERR_UNSUPPORTED for a stream that is capturing a graph.
+int gvd_gpu_check_stream(gvd_gpu *gpu, CUstream stream, gvd_error *err);
 
 // NVDEC's word on a format, asked for once: the call costs milliseconds.
 int gvd_gpu_caps(gvd_gpu *gpu, cudaVideoCodec codec,

@@ -125,7 +125,6 @@ static size_t upload_bytes(const gvd_frame *host)
     return bytes;
 }
 
-// From pageable memory: the call returns when the host's bytes are read.
 static int upload_planes(const gvd_frame *host, gvd_buffer *buffer,
                          gvd_frame *frame, gvd_error *err)
 {
@@ -154,24 +153,9 @@ static int upload_planes(const gvd_frame *host, gvd_buffer *buffer,
     }
     if (rc == GVD_OK)
         rc = gvd_buffer_mark(buffer, gpu->copy_stream, err);
+    if (rc == GVD_OK) // the host's memory is somebody else's after this
+        rc = CU(err, gpu->drv->cuStreamSynchronize(gpu->copy_stream));
     return rc;
-}
-
-static void copy_facts(gvd_frame *to, const gvd_frame *from)
-{
-    to->layout = from->layout;
-    to->pixel_format = from->pixel_format;
-    to->width = from->width;
-    to->height = from->height;
-    to->plane_count = from->plane_count;
-    to->sample_bytes = from->sample_bytes;
-    to->color = from->color;
-    to->ordinal = from->ordinal;
-    to->pts = from->pts;
-    to->duration = from->duration;
-    to->key = from->key;
-    to->corrupt = from->corrupt;
-    to->backend = from->backend;
 }
 
 int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
@@ -189,7 +173,9 @@ int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
     if (rc == GVD_OK)
         rc = gvd_cuda_picture_create(buffer, &placed, err);
     if (rc == GVD_OK) {
-        copy_facts(placed, *frame);
+        gvd_frame_set_facts(placed, *frame);
+        placed->plane_count = (*frame)->plane_count;
+        placed->sample_bytes = (*frame)->sample_bytes;
         rc = upload_planes(*frame, buffer, placed, err);
     }
     gvd_gpu_pop(gpu);

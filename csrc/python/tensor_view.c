@@ -3,12 +3,10 @@
 #include "tensor_view.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct tensor_view {
     gvd_tensor tensor;
     gvd_tensor *parent;
-    int64_t offset; // bytes into the parent
 } tensor_view;
 
 static void view_release(gvd_tensor *tensor)
@@ -24,25 +22,11 @@ static int view_order(gvd_tensor *tensor, void *stream, gvd_error *err)
     return parent->ops->order(parent, stream, err);
 }
 
-// The parent copies as a whole only.
-static int view_to_host(gvd_tensor *tensor, void *host, gvd_error *err)
+static int view_to_host(gvd_tensor *tensor, const gvd_tensor *part, void *host,
+                        gvd_error *err)
 {
-    tensor_view *view = (tensor_view *)tensor;
-    gvd_tensor *parent = view->parent;
-    size_t bytes = (size_t)gvd_tensor_bytes(tensor);
-    size_t parent_bytes = (size_t)gvd_tensor_bytes(parent);
-    if (bytes == parent_bytes)
-        return parent->ops->to_host(parent, host, err);
-    uint8_t *whole = malloc(parent_bytes);
-    if (!whole)
-        return gvd_fail(err, GVD_ERR_NO_MEMORY,
-                        "out of host memory: a copy needs %zu bytes",
-                        parent_bytes);
-    int rc = parent->ops->to_host(parent, whole, err);
-    if (rc >= 0)
-        memcpy(host, whole + view->offset, bytes);
-    free(whole);
-    return rc;
+    gvd_tensor *parent = ((tensor_view *)tensor)->parent;
+    return parent->ops->to_host(parent, part, host, err);
 }
 
 static const gvd_tensor_ops host_ops = {.release = view_release};
@@ -58,14 +42,17 @@ int gvd_tensor_select(gvd_tensor *tensor, int64_t index, gvd_tensor **out,
     if (tensor->ndim < 2 || index < 0 || index >= tensor->shape[0])
         return gvd_fail(err, GVD_ERR_ARGUMENT, "there is no picture %lld",
                         (long long)index);
+    if (tensor->ops->to_host && !gvd_tensor_is_contiguous(tensor))
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "a plane on the GPU has no views of its rows");
     tensor_view *view = calloc(1, sizeof *view);
     if (!view)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     view->parent = gvd_tensor_ref(tensor);
-    view->offset = index * tensor->strides[0] * (tensor->bits / 8);
+    int64_t offset = index * tensor->strides[0] * (tensor->bits / 8);
     view->tensor = (gvd_tensor){
         .ops = tensor->ops->to_host ? &cuda_ops : &host_ops,
-        .data = tensor->data + view->offset,
+        .data = tensor->data + offset,
         .ndim = tensor->ndim - 1,
         .bits = tensor->bits,
         .device = tensor->device,

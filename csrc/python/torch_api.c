@@ -2,9 +2,14 @@
 // that torch counts them and nobody has to wait.
 #include "torch_api.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define CAPSULE_NAME "dlpack_exchange_api"
+
+// Guards what was found; held for a few loads and stores, never across a call
+// of Python's. Without the GIL several threads may look at once.
+static pthread_mutex_t found_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void allocation_failed(void *error_ctx, const char *kind,
                               const char *message)
@@ -78,54 +83,84 @@ static PyObject *nested_attribute(PyObject *object, const char *first,
     return value;
 }
 
-// Looks at an imported torch once. A torch whose import is still going on lacks
-// the attributes and is looked at again next time.
-static void meet_torch(gvd_py_torch *torch, PyObject *module)
+static gvd_py_torch read_found(const gvd_py_torch *torch)
 {
+    pthread_mutex_lock(&found_lock);
+    gvd_py_torch copy = *torch;
+    pthread_mutex_unlock(&found_lock);
+    return copy;
+}
+
+// Keeps the first find and its reference, drops a later one's. What is kept.
+static gvd_py_torch keep_first(gvd_py_torch *torch, gvd_py_torch find)
+{
+    PyObject *unused = NULL;
+    pthread_mutex_lock(&found_lock);
+    if (torch->capsule)
+        unused = find.capsule;
+    else
+        *torch = find;
+    find = *torch;
+    pthread_mutex_unlock(&found_lock);
+    Py_XDECREF(unused);
+    return find;
+}
+
+// Looks at an imported torch. One whose import is still going on lacks the
+// attributes and is looked at again next time: capsule is NULL.
+static gvd_py_torch meet_torch(PyObject *module)
+{
+    gvd_py_torch find = {0};
     PyObject *cuda = nested_attribute(module, "version", "cuda");
     PyObject *table =
         nested_attribute(module, "Tensor", "__dlpack_c_exchange_api__");
     if (cuda && table && PyCapsule_IsValid(table, CAPSULE_NAME)) {
-        torch->api = usable_table(PyCapsule_GetPointer(table, CAPSULE_NAME));
-        torch->has_cuda = cuda != Py_None;
-        torch->capsule = Py_NewRef(table);
+        find.api = usable_table(PyCapsule_GetPointer(table, CAPSULE_NAME));
+        find.has_cuda = cuda != Py_None;
+        find.capsule = Py_NewRef(table);
     }
     Py_XDECREF(cuda);
     Py_XDECREF(table);
+    return find;
 }
 
 // 1 where torch's table is at hand, 0 where not, -1 with an exception set.
-static int find_torch(gvd_py_torch *torch)
+static int find_torch(gvd_py_torch *torch, gvd_py_torch *found)
 {
-    if (!torch->capsule) {
+    *found = read_found(torch);
+    if (!found->capsule) {
         PyObject *name = PyUnicode_FromString("torch");
         PyObject *module = name ? PyImport_GetModule(name) : NULL;
         Py_XDECREF(name);
+        gvd_py_torch find = {0};
         if (module)
-            meet_torch(torch, module);
+            find = meet_torch(module);
         Py_XDECREF(module);
+        if (find.capsule)
+            *found = keep_first(torch, find);
     }
     if (PyErr_Occurred())
         return -1;
-    return torch->api != NULL;
+    return found->api != NULL;
 }
 
 int gvd_py_torch_allocator(gvd_py_torch *torch, gvd_device device,
                            gvd_allocator *out)
 {
-    int found = find_torch(torch);
-    if (found <= 0)
-        return found;
+    gvd_py_torch found;
+    int rc = find_torch(torch, &found);
+    if (rc <= 0)
+        return rc;
     void *stream = NULL;
     if (device.type == GVD_DEVICE_CUDA) {
-        if (!torch->has_cuda)
+        if (!found.has_cuda)
             return 0;
-        if (torch->api->current_work_stream(device.type, device.id, &stream))
+        if (found.api->current_work_stream(device.type, device.id, &stream))
             return PyErr_Occurred() ? -1 : 0;
     }
     *out = (gvd_allocator){
         .allocate = allocate_block,
-        .context = (void *)torch->api,
+        .context = (void *)found.api,
         .stream = stream,
     };
     return 1;

@@ -42,13 +42,14 @@ typedef struct fake {
 
     // Reading: feeder thread only.
     int next;
-    int read_fails_at;  // GVD_ERR_DECODE there, or -1
+    int read_fails_at;         // GVD_ERR_DECODE there, or -1
     atomic_int read_blocks_at; // until it is aborted, or -1
     atomic_bool aborted;
 
-    int gate_at;    // the first decoder stops before this packet, or -1,
-    bool gate_keys; // or before every key picture,
+    int gate_at;           // the first decoder stops before this packet, or -1,
+    bool gate_keys;        // or before every key picture,
     atomic_bool gate_open; // until this is set
+    atomic_bool at_gate;   // a decoder stands there
     atomic_int placed;
 } fake;
 
@@ -342,10 +343,12 @@ static inline int fake_push(gvd_session *s, const gvd_packet *packet,
     }
     int number = (int)packet->ordinal;
     fake_check_packet(s, number);
-    bool gate = number == f->gate_at ||
-                (f->gate_keys && f->gops.list[number].key);
-    while (gate && !s->fallback && !atomic_load(&f->gate_open))
+    bool gate =
+        number == f->gate_at || (f->gate_keys && f->gops.list[number].key);
+    while (gate && !s->fallback && !atomic_load(&f->gate_open)) {
+        atomic_store(&f->at_gate, true);
         usleep(200);
+    }
     if (s->fallback ? number == f->fallback_bad
                     : f->faults[number] == FAKE_ERROR)
         return gvd_fail(err, GVD_ERR_DECODE, "packet %d is broken", number);

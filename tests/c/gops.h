@@ -17,8 +17,8 @@ typedef struct picture {
 
 typedef struct gop_style {
     int gops;
-    int max_length; // references in a GOP
-    int max_b;      // between two references
+    int max_length;                            // references in a GOP
+    int max_b;                                 // between two references
     int open, closed_leading, discard, hidden; // percent
     bool hevc;       // leading pictures are RASL or RADL
     bool fields;     // two packets a picture
@@ -36,8 +36,10 @@ static inline picture *add_packet(gops *g, picture p)
 {
     if (g->count == g->capacity) {
         g->capacity = g->capacity * 2 + 64;
-        g->list = realloc(g->list, (size_t)g->capacity * sizeof *g->list);
-        REQUIRE(g->list);
+        picture *grown =
+            realloc(g->list, (size_t)g->capacity * sizeof *g->list);
+        REQUIRE(grown);
+        g->list = grown;
     }
     g->list[g->count] = p;
     return &g->list[g->count++];
@@ -98,7 +100,8 @@ static inline void add_gop(gops *g, const gop_style *style, uint64_t *seed,
 {
     bool open = chance(seed, style->open);
     bool leads = open || chance(seed, style->closed_leading);
-    int leading = leads && style->max_b ? draw_below(seed, style->max_b + 1) : 0;
+    int leading =
+        leads && style->max_b ? draw_below(seed, style->max_b + 1) : 0;
     picture key = {
         .show = g->shown + leading,
         .gop = gop,
@@ -162,7 +165,7 @@ static inline int compare_places(const void *a, const void *b)
 // The packets whose frames are shown, in presentation order; the caller frees.
 static inline int64_t *shown_ordinals(const gops *g, int *count)
 {
-    int64_t(*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
+    int64_t (*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
     int64_t *ordinals = malloc(((size_t)g->count + 1) * sizeof *ordinals);
     REQUIRE(pairs && ordinals);
     int n = 0;

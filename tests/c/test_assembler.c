@@ -44,8 +44,8 @@ static void start_run(run *r, uint64_t *seed, int batch_size, int depth)
     style.fields = false;
     fake_init(&r->fake, &style, *seed);
     r->fake.jitter = draw_below(seed, 3) * 40;
-    size_changes_at = chance(seed, 30) ? draw_below(seed, r->fake.gops.count)
-                                       : -1;
+    size_changes_at =
+        chance(seed, 30) ? draw_below(seed, r->fake.gops.count) : -1;
     r->want = shown_ordinals(&r->fake.gops, &r->count);
     r->given = 0;
     r->batch_size = batch_size;

@@ -8,10 +8,7 @@ typedef struct unit {
     size_t size;
 } unit;
 
-#define UNIT(...)                                                              \
-    {                                                                          \
-        {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})                        \
-    }
+#define UNIT(...) {{__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})}
 
 static const int framings[] = {0, 1, 2, 3, 4};
 
@@ -311,9 +308,9 @@ static void test_extradata_tells_the_framing(void)
 // Bytes that often look like start codes, headers and messages.
 static void test_random_bytes_are_read_within_bounds(void)
 {
-    static const uint8_t likely[] = {0,    0,    0,    1,    2,   3,   4, 5,
-                                     6,    0x65, 0x67, 0x41, 0x26, 0x28, 0x2a,
-                                     0x12, 0xff, 0x80, 0x40};
+    static const uint8_t likely[] = {0,    0,    0,    1,    2,    3,    4,
+                                     5,    6,    0x65, 0x67, 0x41, 0x26, 0x28,
+                                     0x2a, 0x12, 0xff, 0x80, 0x40};
     enum {
         ROUNDS = 1000000,
         ROOM = 48

@@ -312,8 +312,8 @@ static void check_jobs(const gops *g, const record *r, int *shown_by)
         const picture *first = &g->list[j->first];
         REQUIRE(j->closed == (n + 1 < r->count) || n + 2 == r->count);
         REQUIRE(n == 0 || (first->key && first->entry != GVD_ENTRY_NONE));
-        REQUIRE(n + 1 == r->count || r->jobs[n + 1].first - j->first >=
-                                         GVD_PLAN_MIN_PACKETS);
+        REQUIRE(n + 1 == r->count ||
+                r->jobs[n + 1].first - j->first >= GVD_PLAN_MIN_PACKETS);
         check_can_decode(g, j, n);
         int64_t highest = latest;
         for (int i = 0; i < j->packets; i++) {

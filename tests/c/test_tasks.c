@@ -139,9 +139,8 @@ static void test_abort_cancels_what_waits(void)
     f.gate_at = 0;
     gvd_scheduler_params params = drive_params(&f, false, 1);
     gvd_scheduler *s = start(&params);
-    while (atomic_load(&f.opened) == 0)
+    while (!atomic_load(&f.at_gate))
         usleep(100);
-    usleep(10000); // the worker stands at the gate
     task_tally tally = {0};
     counted_task *tasks = make_tasks(&tally);
     for (int i = 0; i < TASKS / 2; i++)

@@ -1,6 +1,8 @@
-#include "cuda/session_pool.h"
+#include "cuda/decoder_pool.h"
 
 #include <stdlib.h>
+
+#include "cuda/device.h"
 
 // Surfaces that a decoder of any stream of these codecs needs: the largest DPB
 // and what waits for display. Above LARGE_PIXELS they cost too much memory, and
@@ -8,6 +10,9 @@
 #define SURFACES 20
 #define SURFACES_LARGE 10
 #define LARGE_PIXELS (4096u * 2304u)
+#define SURFACES_MAX 32
+// Beyond what the stream needs: what waits for display.
+#define EXTRA_SURFACES 4
 #define OUTPUT_SURFACES 4
 #define IDLE_LIMIT ((int64_t)4 << 30)
 
@@ -48,6 +53,8 @@ static bool fits(const gvd_decoder *d, const gvd_decoder_format *format)
 
 static void destroy(gvd_decoder *d)
 {
+    if (d->stream) // copies may still read its surfaces
+        d->gpu->drv->cuStreamSynchronize(d->stream);
     if (d->handle)
         d->gpu->drv->cuvidDestroyDecoder(d->handle);
     if (d->stream)
@@ -121,7 +128,10 @@ static void set_limits(gvd_decoder *d, const gvd_decoder_format *format,
     d->max_width = at_most(d->max_width, caps->nMaxWidth);
     d->max_height = at_most(d->max_height, caps->nMaxHeight);
     unsigned surfaces = large ? SURFACES_LARGE : SURFACES;
-    d->max_surfaces = format->surfaces > surfaces ? format->surfaces : surfaces;
+    d->max_surfaces = format->surfaces + EXTRA_SURFACES;
+    if (d->max_surfaces < surfaces)
+        d->max_surfaces = surfaces;
+    d->max_surfaces = at_most(d->max_surfaces, SURFACES_MAX);
 }
 
 static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
@@ -179,6 +189,8 @@ int gvd_decoder_configure(gvd_decoder *decoder,
         .ulTargetWidth = format->width,
         .ulTargetHeight = format->height,
         .ulNumDecodeSurfaces = d->max_surfaces,
+        .display_area = {.right = (short)format->width,
+                         .bottom = (short)format->height},
     };
     int rc = CU(err, d->gpu->drv->cuvidReconfigureDecoder(d->handle, &info));
     if (rc == GVD_OK)
@@ -212,7 +224,7 @@ int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
     if (rc == GVD_AGAIN)
         rc = create(gpu, format, out, err);
     if (rc == GVD_ERR_NO_MEMORY) {
-        destroy_list(unlink_oldest(0));
+        gvd_cuda_trim();
         rc = create(gpu, format, out, err);
     }
     pthread_mutex_unlock(&idle.creating);
@@ -223,7 +235,7 @@ void gvd_decoder_give(gvd_decoder **decoder, bool failed)
 {
     gvd_decoder *d = *decoder;
     *decoder = NULL;
-    if (!d)
+    if (!d || gvd_driver_is_inherited())
         return;
     if (failed) {
         destroy(d);

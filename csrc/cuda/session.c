@@ -1,15 +1,14 @@
-#include "cuda/decoder.h"
+#include "cuda/session.h"
 
 #include <stdlib.h>
 
 #include "cuda/codecs.h"
+#include "cuda/decoder_pool.h"
 #include "cuda/picture.h"
-#include "cuda/session_pool.h"
 
 #define MAX_PICTURES 64
 // Pictures that the parser holds back so that their decoding overlaps.
 #define DISPLAY_DELAY 4
-#define EXTRA_SURFACES 4
 
 // What a decode surface holds.
 typedef struct picture {
@@ -27,6 +26,7 @@ struct gvd_session {
     CUVIDEOFORMAT format; // of the last sequence callback
     bool job_started;     // a packet of this job was parsed
     int last_index;       // of the picture decoded last, or -1
+    uint64_t unchecked;   // surfaces whose picture may turn out damaged
 
     // The packet that is being parsed.
     picture feeding;
@@ -50,6 +50,16 @@ static unsigned even(unsigned value)
     return (value + 1) & ~1u;
 }
 
+// What the bitstream claims to be visible lies inside of what it codes.
+static bool has_sound_crop(const CUVIDEOFORMAT *f)
+{
+    return f->display_area.left >= 0 && f->display_area.top >= 0 &&
+           f->display_area.right > f->display_area.left &&
+           f->display_area.bottom > f->display_area.top &&
+           (unsigned)f->display_area.right <= f->coded_width &&
+           (unsigned)f->display_area.bottom <= f->coded_height;
+}
+
 static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
 {
     gvd_session *s = context;
@@ -63,13 +73,17 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
         format->bit_depth_luma_minus8 || format->bit_depth_chroma_minus8)
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
                                 "the pixel format is not 8-bit 4:2:0"));
+    if (!has_sound_crop(format))
+        return park(s,
+                    gvd_fail(&s->error, GVD_ERR_MISMATCH,
+                             "the visible part lies outside of the picture"));
     gvd_decoder_format wanted = {
         .codec = format->codec,
         .chroma = format->chroma_format,
         .bit_depth = 8,
         .width = even(format->coded_width),
         .height = even(format->coded_height),
-        .surfaces = format->min_num_decode_surfaces + EXTRA_SURFACES,
+        .surfaces = format->min_num_decode_surfaces,
     };
     int rc = s->decoder ? gvd_decoder_configure(s->decoder, &wanted, &s->error)
                         : GVD_AGAIN;
@@ -93,6 +107,7 @@ static int CUDAAPI on_decode(void *context, CUVIDPICPARAMS *parameters)
                                 "the parser uses surface %d", index));
     s->pictures[index] = s->feeding;
     s->last_index = index;
+    s->unchecked |= UINT64_C(1) << index;
     return park(s, CU(&s->error, s->gpu->drv->cuvidDecodePicture(
                                      s->decoder->handle, parameters)));
 }
@@ -103,6 +118,8 @@ static void describe_frame(const gvd_session *s, gvd_frame *frame,
     const CUVIDEOFORMAT *f = &s->format;
     const gvd_media *media = &s->params.stream->media;
     int matrix = f->video_signal_description.matrix_coefficients;
+    bool full_range = f->video_signal_description.video_full_range_flag;
+    bool tagged = matrix != 0 && matrix != 2;
     frame->layout = GVD_LAYOUT_YUV;
     frame->pixel_format = "yuv420p";
     frame->width = f->display_area.right - f->display_area.left;
@@ -110,12 +127,11 @@ static void describe_frame(const gvd_session *s, gvd_frame *frame,
     frame->plane_count = 3;
     frame->sample_bytes = 1;
     frame->backend = "nvdec";
-    // The bitstream's tags before the container's.
-    frame->color.matrix =
-        matrix == 2 || matrix == 0 ? media->color.matrix : matrix;
+    // The bitstream's tags before the container's; without a matrix it need not
+    // have told the range either.
+    frame->color.matrix = tagged ? matrix : media->color.matrix;
     frame->color.full_range =
-        f->video_signal_description.video_full_range_flag ||
-        media->color.full_range;
+        full_range || (!tagged && media->color.full_range);
     size_t left = (size_t)f->display_area.left,
            top = (size_t)f->display_area.top;
     uint8_t *luma = (uint8_t *)(uintptr_t)memory;
@@ -170,13 +186,25 @@ static int copy_surface(gvd_session *s, CUdeviceptr surface, unsigned pitch,
     return GVD_OK;
 }
 
-static bool is_damaged(gvd_session *s, int index)
+// True if any picture that is done by now came out damaged, shown or not: those
+// displayed before it may refer to it. NVDEC tells for H.264 and HEVC alone.
+static bool finds_damage(gvd_session *s)
 {
-    CUVIDGETDECODESTATUS status = {0};
-    return s->gpu->drv->cuvidGetDecodeStatus(s->decoder->handle, index,
-                                             &status) == CUDA_SUCCESS &&
-           (status.decodeStatus == cuvidDecodeStatus_Error ||
-            status.decodeStatus == cuvidDecodeStatus_Error_Concealed);
+    bool damaged = false;
+    for (int index = 0; index < MAX_PICTURES; index++) {
+        uint64_t bit = UINT64_C(1) << index;
+        CUVIDGETDECODESTATUS status = {0};
+        if (!(s->unchecked & bit))
+            continue;
+        if (s->gpu->drv->cuvidGetDecodeStatus(s->decoder->handle, index,
+                                              &status) == CUDA_SUCCESS &&
+            status.decodeStatus == cuvidDecodeStatus_InProgress)
+            continue;
+        s->unchecked &= ~bit;
+        damaged |= status.decodeStatus == cuvidDecodeStatus_Error ||
+                   status.decodeStatus == cuvidDecodeStatus_Error_Concealed;
+    }
+    return damaged;
 }
 
 static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
@@ -197,7 +225,7 @@ static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
                                         &surface, &pitch, &parameters));
     if (rc < 0)
         return rc;
-    bool damaged = is_damaged(s, info->picture_index);
+    bool damaged = finds_damage(s);
     gvd_frame *frame = NULL;
     rc = copy_surface(s, surface, pitch, &frame);
     int unmapped =
@@ -228,8 +256,6 @@ static void wait_for_pictures(gvd_session *s)
 static int CUDAAPI on_display(void *context, CUVIDPARSERDISPINFO *info)
 {
     gvd_session *s = context;
-    if (!info) // the end of the stream
-        return 1;
     if (s->status < 0 || !s->decoder)
         return 0;
     // Without reordering what is displayed now belongs to the packet that is
@@ -326,6 +352,8 @@ int gvd_cuda_session_begin(gvd_session *session, const gvd_job_start *start,
 {
     (void)start, (void)err;
     session->job_started = false;
+    session->unchecked = 0;
+    session->error.code = GVD_OK;
     session->status = GVD_OK;
     return GVD_OK;
 }
@@ -338,9 +366,13 @@ static int parse(gvd_session *s, const uint8_t *data, size_t size,
         .payload_size = size,
         .payload = data,
     };
-    int rc =
-        CU(&s->error, s->gpu->drv->cuvidParseVideoData(s->parser, &packet));
-    return s->status < 0 ? s->status : rc;
+    gvd_error err = {0};
+    int rc = CU(&err, s->gpu->drv->cuvidParseVideoData(s->parser, &packet));
+    if (s->status < 0) // why a callback refused says more
+        return s->status;
+    if (rc < 0)
+        s->error = err;
+    return rc;
 }
 
 // One access unit a call, so that a picture's packet is known.
@@ -367,7 +399,7 @@ int gvd_cuda_session_push(gvd_session *session, const gvd_packet *packet,
     rc = packet ? parse_packet(s, packet, shown)
                 : parse(s, NULL, 0, CUVID_PKT_ENDOFSTREAM);
     gvd_gpu_pop(s->gpu);
-    if (rc < 0 && err != &s->error)
+    if (rc < 0 && s->error.code == rc) // else emit failed, and has said why
         *err = s->error;
     return rc;
 }

@@ -1,4 +1,4 @@
-#include "cpu/decoder.h"
+#include "cpu/session.h"
 
 #include <stdlib.h>
 
