@@ -80,6 +80,14 @@ struct gvd_scheduler {
 void *gvd_feeder_main(void *scheduler);
 void *gvd_worker_main(void *worker);
 
+// Runs a task, or sleeps until something changes.
+void gvd_worker_wait_locked(gvd_scheduler *scheduler);
+// gvd_emit of a worker's sessions.
+int gvd_worker_emit(void *worker, gvd_frame *frame);
+// Decodes the worker's job from its next packet on to its end.
+int gvd_worker_decode(gvd_worker *worker, const gvd_backend *backend,
+                      gvd_session *session);
+
 // Wakes the workers if any of them waits.
 void gvd_scheduler_wake_locked(gvd_scheduler *scheduler);
 // Starts one more worker, if there may be more.

@@ -159,10 +159,10 @@ int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err)
 void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream)
 {
     const gvd_driver *drv = buffer->gpu->drv;
-    const CUstream per_thread = (CUstream)2; // of another thread, maybe
     for (int i = 0; i < buffer->user_count; i++) {
         CUstream user = buffer->users[i];
-        if (user != per_thread &&
+        // 2 is the default stream of a thread, maybe of another one.
+        if (user != (CUstream)2 &&
             drv->cuEventRecord(buffer->event, user) == CUDA_SUCCESS)
             drv->cuStreamWaitEvent(stream, buffer->event, 0);
         else
