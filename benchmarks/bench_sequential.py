@@ -49,9 +49,16 @@ class Case:
 
 
 LONG = (CEILING, ONE_SESSION, "gvdecode cuda")
+LONG_CPU = ("gvdecode cpu", "pyav cpu")
 SHORT = (CEILING, "gvdecode cuda", *CPU)
 CASES = (
-    Case("1080p h264 gop30 rgb24", "h264_gop30_long", "h264_gop30", 4, LONG),
+    Case(
+        "1080p h264 gop30 rgb24",
+        "h264_gop30_long",
+        "h264_gop30",
+        4,
+        (*LONG, *LONG_CPU),
+    ),
     Case("1080p h264 gop30 rgb24", "h264_gop30", "h264_gop30", 1, SHORT),
     Case("1080p hevc gop30 rgb24", "hevc_gop30_long", "hevc_gop30", 4, LONG),
     Case("1080p hevc gop30 rgb24", "hevc_gop30", "hevc_gop30", 1, SHORT),
