@@ -40,6 +40,9 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     gvd_cond_init(&s->frames);
     gvd_cond_init(&s->feed);
     int rc = GVD_OK;
+    pthread_mutex_lock(&s->lock);
+    gvd_scheduler_add_worker_locked(s);
+    pthread_mutex_unlock(&s->lock);
     s->feeder_started =
         pthread_create(&s->feeder, NULL, gvd_feeder_main, s) == 0;
     if (!s->feeder_started) {
@@ -196,9 +199,8 @@ int gvd_scheduler_next(gvd_scheduler *scheduler, int timeout_ms,
         s->stats.wait_decode += gvd_seconds() - start;
     }
     if (rc == GVD_AGAIN)
-        s->wants_packets = false; // nobody waits for them now
-    else
-        pthread_cond_signal(&s->frames); // another caller may have slept
+        s->wants_packets = false;    // unless another caller asks again
+    pthread_cond_signal(&s->frames); // who may have slept
     pthread_mutex_unlock(&s->lock);
     return rc;
 }

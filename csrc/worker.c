@@ -215,8 +215,10 @@ void *gvd_worker_main(void *worker)
     pthread_mutex_lock(&s->lock);
     while (!s->aborted) {
         gvd_job *job = s->task_head ? NULL : next_job_locked(s);
-        bool ready = job && fits_locked(s, job) &&
-                     (w->session || s->no_backend || open_session_locked(w));
+        // The first worker opens its session while the first packet is read.
+        bool ready =
+            (job ? fits_locked(s, job) : s->sessions == 0 && !s->fed) &&
+            (w->session || s->no_backend || open_session_locked(w));
         // The lock was given up to open a session: look again.
         job = ready && !s->aborted ? next_job_locked(s) : NULL;
         if (!job || !fits_locked(s, job)) {

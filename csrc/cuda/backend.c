@@ -111,6 +111,8 @@ int64_t gvd_cuda_memory_default(int device)
 
 void gvd_cuda_trim(void)
 {
+    if (gvd_driver_is_inherited())
+        return;
     gvd_decoder_trim();
     gvd_buffer_trim();
 }
