@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
+import time
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from types import TracebackType
 from typing import Literal, Self, SupportsIndex
 
 from gvdecode import _core, arguments, log
-from gvdecode.errors import FallbackWarning, UnsupportedError
+from gvdecode.errors import ClosedError, FallbackWarning, UnsupportedError
 from gvdecode.frames import Frame, FrameBatch, device_name
 from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.stats import DecodeStats
@@ -30,18 +32,26 @@ class Batches(Iterator[FrameBatch]):
         self._core = core
         self._time_base = time_base
         self._over = False
+        self._process = os.getpid()
+        self._callers: set[int] = set()  # threads inside `__next__`
+        _started(self)
 
     def __next__(self) -> FrameBatch:
         if self._over:
             raise StopIteration
+        _check_process(self._process)
         try:
+            self._callers.add(threading.get_ident())
             item = self._core.next_batch()
         except KeyboardInterrupt:
             raise  # nothing is lost: the next call goes on
         except BaseException:
             self.close()
+            if _ending and threading.current_thread() is not threading.main_thread():
+                raise SystemExit from None  # ends a daemon thread without a word
             raise
         finally:
+            self._callers.discard(threading.get_ident())
             log.drain()
         if item is None:
             self._over = True
@@ -50,12 +60,63 @@ class Batches(Iterator[FrameBatch]):
         return FrameBatch(*item, self._time_base)
 
     def close(self) -> None:
-        """Ends the reading; a wait for it in another thread is `ClosedError`."""
-        self._core.close()
+        """Ends the reading; a wait for it in another thread is `ClosedError`.
+
+        Does nothing in a forked process: the reading is its parent's.
+        """
+        if self._process == os.getpid():
+            self._core.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_core"):
+        if hasattr(self, "_process"):
             self.close()
+
+
+# All readings that are not closed, for the end of the process.
+_lock = threading.RLock()  # a signal's handler may read a video too
+_all: weakref.WeakSet[Batches] = weakref.WeakSet()
+_ending = False  # the interpreter is
+
+
+def _started(run: Batches) -> None:
+    with _lock:
+        _all.add(run)
+
+
+def _forget() -> None:
+    """In a forked child: readings and locks are the parent's."""
+    global _lock, _all
+    _lock = threading.RLock()
+    _all = weakref.WeakSet()
+
+
+def _close_all(seconds: float = 5) -> None:
+    """Ends every reading, so that no worker meets the end of its driver.
+
+    A daemon thread that waits for a batch must leave before the interpreter
+    stops it: the last to leave waits for the workers.
+    """
+    global _ending
+    _ending = True
+    with _lock:
+        running = list(_all)
+    for run in running:
+        run.close()
+    end = time.monotonic() + seconds
+    while any(run._callers for run in running) and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_forget)
+
+
+def _check_process(process: int) -> None:
+    if process != os.getpid():
+        raise ClosedError(
+            "the decoder was opened before os.fork(), in another process; "
+            "open it again in this one"
+        )
 
 
 class VideoDecoder:
@@ -68,8 +129,9 @@ class VideoDecoder:
     stream_index: the container's number of a video stream; None: FFmpeg's best.
     pixel_format: "rgb24", or "native" for the decoded planes themselves.
     dimension_order: "NCHW" or "NHWC", of RGB; both are contiguous.
-    fallback: what happens where this GPU cannot decode this stream and the CPU
-        does: "warn" (`FallbackWarning`), "error" (`UnsupportedError`), "silent".
+    fallback: what happens where the CPU decodes although there is a GPU, since
+        that cannot decode this stream or "auto" cannot use it: "warn"
+        (`FallbackWarning`), "error" (`UnsupportedError`), "silent".
     sessions: how many decoders work at once; "auto": as many as it pays.
     memory_limit: bytes that decoded frames may take while they wait for their
         turn; None: a part of what is free.
@@ -77,7 +139,8 @@ class VideoDecoder:
     Raises `OpenError` where the source holds no video that can be read (a
     missing file is `FileNotFoundError` too), `UnsupportedError` where this
     machine cannot serve the request, and ValueError or TypeError for a wrong
-    argument. A decoder may be used from several threads.
+    argument. A decoder may be used from several threads, but after `os.fork`
+    only in the process that opened it.
     """
 
     def __init__(
@@ -99,10 +162,11 @@ class VideoDecoder:
         on_fallback = arguments.choice(
             "fallback", fallback, ("warn", "error", "silent")
         )
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._running: weakref.WeakSet[Batches] = weakref.WeakSet()
         self._latest: _core.Pass | None = None
         self._closed = False
+        self._process = os.getpid()
         self._name = os.fsdecode(url)
         try:
             self._reader = _core.Reader(
@@ -122,9 +186,9 @@ class VideoDecoder:
         self._check_fallback(wanted, on_fallback)
 
     def _check_fallback(self, wanted: arguments.Device, on_fallback: str) -> None:
+        # Where there is no sign of a GPU, "auto" has no reason either.
         reason = self.fallback_reason
-        on_gpu = arguments.CUDA in (wanted.type, self._reader.device[0])
-        if reason is None or not on_gpu or on_fallback == "silent":
+        if reason is None or wanted.type == arguments.CPU or on_fallback == "silent":
             return
         text = f"{self._name}: decoded on the CPU: {reason}"
         if on_fallback == "error":
@@ -165,7 +229,9 @@ class VideoDecoder:
     def stats(self) -> DecodeStats:
         """Figures of the latest reading of the video, running or over."""
         latest = self._latest
-        return DecodeStats() if latest is None else DecodeStats(**latest.stats())
+        if latest is None or self._process != os.getpid():
+            return DecodeStats()
+        return DecodeStats(**latest.stats())
 
     def batches(self, batch_size: SupportsIndex) -> Batches:
         """Reads the video from its first frame, in presentation order.
@@ -178,6 +244,7 @@ class VideoDecoder:
         the stream breaks.
         """
         size = arguments.integer("batch_size", batch_size, 1)
+        _check_process(self._process)
         try:
             core = self._reader.open_pass(size)
         finally:
@@ -201,8 +268,11 @@ class VideoDecoder:
     def close(self) -> None:
         """Ends reading, also in other threads: they get `ClosedError`.
 
-        Frames and batches that were given out live on. May be called twice.
+        Frames and batches that were given out live on. May be called twice. Does
+        nothing in a forked process: the decoder is its parent's.
         """
+        if self._process != os.getpid():
+            return
         with self._lock:
             self._closed = True
             running = list(self._running)

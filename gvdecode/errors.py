@@ -52,8 +52,8 @@ class TimeoutError(Error, builtins.TimeoutError):
 
 
 class ClosedError(Error, ValueError):
-    """The decoder was closed, here or by another thread."""
+    """The decoder was closed, here or by another thread, or before a fork."""
 
 
 class FallbackWarning(UserWarning):
-    """A stream is decoded on the CPU although the GPU was asked for."""
+    """A stream is decoded on the CPU although there is, or should be, a GPU."""

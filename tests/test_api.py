@@ -145,9 +145,11 @@ def test_stats_say_what_the_latest_reading_did(opened: Opener) -> None:
     assert video.stats.frames == 60
 
 
-def without_gpu(monkeypatch: pytest.MonkeyPatch, reason: str | None) -> None:
+def without_gpu(
+    monkeypatch: pytest.MonkeyPatch, reason: str | None, on: tuple[int, int]
+) -> None:
     class Reader:
-        backend, fallback_reason, device = "cpu", reason, (2, 0)
+        backend, fallback_reason, device = "cpu", reason, on
         close = staticmethod(lambda: None)
 
         def __init__(self, url: bytes, **options: object) -> None: ...
@@ -156,20 +158,35 @@ def without_gpu(monkeypatch: pytest.MonkeyPatch, reason: str | None) -> None:
     monkeypatch.setattr(decoder, "_core", fake)
 
 
-def test_a_fallback_is_a_warning_that_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_gpu(monkeypatch, "this GPU decodes no av1")
-    with pytest.warns(
-        gvdecode.FallbackWarning, match="film: .* decodes no av1"
-    ) as told:
-        gvdecode.VideoDecoder("film", device="cuda")
+# A GPU that does not decode this stream, and a driver that "auto" cannot use.
+FALLBACKS = pytest.mark.parametrize(
+    ("device", "on"), [("cuda", (2, 0)), ("auto", (2, 0)), ("auto", (1, 0))]
+)
+
+
+@FALLBACKS
+def test_a_fallback_is_a_warning_that_says_why(
+    monkeypatch: pytest.MonkeyPatch, device: str, on: tuple[int, int]
+) -> None:
+    without_gpu(monkeypatch, "this is why", on)
+    with pytest.warns(gvdecode.FallbackWarning, match="film: .* this is why") as told:
+        gvdecode.VideoDecoder("film", device=device)
     assert told[0].filename == __file__
 
 
-def test_a_fallback_can_be_an_error_or_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_gpu(monkeypatch, "this GPU decodes no av1")
-    with pytest.raises(gvdecode.UnsupportedError, match="decodes no av1"):
-        gvdecode.VideoDecoder("film", device="cuda", fallback="error")
-    gvdecode.VideoDecoder("film", device="cuda", fallback="silent")
+@FALLBACKS
+def test_a_fallback_can_be_an_error_or_silent(
+    monkeypatch: pytest.MonkeyPatch, device: str, on: tuple[int, int]
+) -> None:
+    without_gpu(monkeypatch, "this is why", on)
+    with pytest.raises(gvdecode.UnsupportedError, match="this is why"):
+        gvdecode.VideoDecoder("film", device=device, fallback="error")
+    gvdecode.VideoDecoder("film", device=device, fallback="silent")
+
+
+def test_auto_without_a_driver_is_no_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_gpu(monkeypatch, None, (1, 0))
+    gvdecode.VideoDecoder("film", fallback="error")
 
 
 def test_auto_without_a_gpu_is_silent(clips: Clips) -> None:

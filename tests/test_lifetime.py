@@ -170,9 +170,23 @@ def test_ctrl_c_ends_a_wait(clips: Clips, tmp_path: Path) -> None:
     assert float(done.stdout.split()[-1]) < 2
 
 
+def run_script(script: str, *arguments: object) -> None:
+    """Runs a program to its end, which must be good and quiet."""
+    # Newer Pythons warn of every fork where threads are.
+    options = ["-X", "dev", "-W", "ignore:This process:DeprecationWarning"]
+    done = subprocess.run(
+        [sys.executable, *options, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 EXITS = """
-import gvdecode, sys
-video = gvdecode.VideoDecoder(sys.argv[1], device="cpu")
+import gvdecode, sys, threading
+video = gvdecode.VideoDecoder(sys.argv[1], device=sys.argv[2], fallback="silent")
 run = video.batches(4)
 batch = next(run)
 frames = iter(video)
@@ -180,24 +194,121 @@ frame = next(frames)
 {end}
 """
 
+DAEMON = """
+started = threading.Event()
+def read():
+    for number, batch in enumerate(video.batches(1)):
+        if number == 1:
+            started.set()
+    more = [*video.batches(1000)]
+threading.Thread(target=read, daemon=True).start()
+started.wait(20)
+"""
 
-@pytest.mark.parametrize("end", ["", "sys.exit(0)", "kept = [run]; kept.append(kept)"])
-def test_leaving_python_half_way_is_quiet(clips: Clips, end: str) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-X",
-            "dev",
-            "-c",
-            EXITS.format(end=end),
-            str(clips.path("long.mp4")),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+@pytest.mark.parametrize(
+    "end",
+    ["", "sys.exit(0)", "kept = [run]; kept.append(kept)", DAEMON],
+    ids=["end", "exit", "cycle", "daemon"],
+)
+def test_leaving_python_half_way_is_quiet(clips: Clips, device: str, end: str) -> None:
+    run_script(EXITS.format(end=end), clips.path("long.mp4"), device)
+
+
+LEFT_RUNNING = """
+import atexit, gvdecode, os, sys, threading
+def count():
+    return len(os.listdir("/proc/self/task"))
+def check():
+    assert count() == before, (count(), before)
+for _ in range(2):  # the driver's own threads, too
+    for batch in gvdecode.VideoDecoder(sys.argv[1], device=sys.argv[2]).batches(4):
+        break
+    del batch
+before = count()
+from gvdecode import decoder
+atexit.unregister(decoder._close_all)
+atexit.register(check)
+atexit.register(decoder._close_all)
+video = gvdecode.VideoDecoder(sys.argv[1], device=sys.argv[2], fallback="silent")
+kept = [video.batches(4), video.batches(4)]
+next(kept[0])
+assert count() > before
+"""
+
+
+def test_no_worker_is_left_when_the_interpreter_ends(clips: Clips, device: str) -> None:
+    # Decoding while the driver is torn down would crash.
+    run_script(LEFT_RUNNING, clips.path("long.mp4"), device)
+
+
+FORKS = """
+import gc, gvdecode, os, signal, sys, time
+long, short, device = sys.argv[1:]
+
+def child(video, run, batch):
+    first = batch.numpy().copy() if device == "cpu" else None
+    with gvdecode.VideoDecoder(short, device="cpu") as other:
+        count = sum(len(each) for each in other.batches(7))
+        assert count == other.stats.frames == 60, count
+    if device == "cpu":  # the memory is the child's own copy
+        assert (batch.numpy() == first).all()
+    for use in (lambda: next(run), lambda: video.batches(4)):
+        try:
+            use()
+        except gvdecode.ClosedError as error:
+            assert "os.fork" in str(error)
+        else:
+            raise AssertionError("the parent's decoder was used")
+    assert video.stats == gvdecode.DecodeStats()
+    run.close()
+    video.close()
+    if device == "cuda":
+        try:
+            gvdecode.VideoDecoder(short, device="cuda")
+        except gvdecode.Error as error:
+            assert "fork" in str(error), error
+        else:
+            raise AssertionError("CUDA was used in a forked process")
+        auto = gvdecode.VideoDecoder(short, fallback="silent")
+        assert (auto.device, auto.backend) == ("cpu", "cpu")
+        assert "fork" in auto.fallback_reason
+        assert sum(len(each) for each in auto.batches(7)) == 60
+        gvdecode.trim()
+
+def wait(pid):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGABRT)  # faulthandler tells where it hangs
+    os.waitpid(pid, 0)
+    return "it hangs"
+
+video = gvdecode.VideoDecoder(long, device=device, fallback="silent")
+run = video.batches(4)
+count = 0
+for number in range(4):
+    batch = next(run)
+    count += len(batch)
+    pid = os.fork()
+    if pid == 0:
+        child(video, run, batch)
+        del video, run, batch
+        gc.collect()
+        sys.exit()
+    ended = wait(pid)
+    assert ended == 0, ended
+assert count + sum(len(batch) for batch in run) == 400
+"""
+
+
+def test_a_forked_child_decodes_and_drops_what_it_inherited(
+    clips: Clips, device: str
+) -> None:
+    run_script(FORKS, clips.path("long.mp4"), clips.path("h264.mp4"), device)
 
 
 def test_signals_reach_the_handler_while_waiting(opened: Opener) -> None:

@@ -137,7 +137,7 @@ static void test_giving_up_does_not_lift_the_limit(void)
     style.gops = 60;
     fake_init(&f, &style, 4);
     f.packet_bytes = 32 << 20; // so that a packet is as much as may wait
-    f.read_blocks_at = 6;
+    f.read_blocks_at = 12; // some frames come, whose times it cannot tell yet
     for (int i = 3; i < f.gops.count; i++)
         f.gops.list[i].pts = GVD_NO_PTS;
     gvd_scheduler_params params = drive_params(&f, false, 2);
@@ -239,7 +239,33 @@ static void run_waiters(gvd_scheduler *s, waiter *waiters, int count)
     }
 }
 
-// Every thread that waits learns of the end.
+// The last job gives nothing, and all are asleep when it is done.
+static void test_every_consumer_learns_of_the_end(void)
+{
+    test_begin("a silent end", 0, 10);
+    fake f;
+    gop_style style = closed_gops;
+    style.gops = 1;
+    fake_init(&f, &style, 8);
+    for (int i = 0; i < f.gops.count; i++)
+        f.gops.list[i].discard = true;
+    f.gate_at = f.gops.count - 1;
+    gvd_scheduler_params params = drive_params(&f, false, 2);
+    gvd_scheduler *s = start(&params);
+    waiter waiters[3];
+    run_waiters(s, waiters, 3);
+    while (!atomic_load(&f.at_gate))
+        usleep(100);
+    usleep(20000);
+    atomic_store(&f.gate_open, true);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        REQUIRE(waiters[i].status == GVD_EOF);
+    }
+    stop(&s, &f);
+    fake_free(&f);
+}
+
 static void test_two_consumers(void)
 {
     for (uint64_t seed = 0; seed < 40; seed++) {
@@ -258,6 +284,33 @@ static void test_two_consumers(void)
         stop(&s, &f);
         fake_free(&f);
     }
+}
+
+// One gives up, another still needs what has not been read.
+static void test_giving_up_is_for_oneself(void)
+{
+    test_begin("giving up beside another", 4, 10);
+    fake f;
+    fake_init(&f, &closed_gops, 4);
+    f.packet_bytes = 32 << 20;
+    f.read_blocks_at = 30; // with 8 frames left, and packets to the limit
+    for (int i = 3; i < f.gops.count; i++)
+        f.gops.list[i].pts = GVD_NO_PTS;
+    gvd_scheduler_params params = drive_params(&f, false, 2);
+    params.memory_limit = FAKE_FRAME_BYTES;
+    gvd_scheduler *s = start(&params);
+    waiter other;
+    run_waiters(s, &other, 1);
+    usleep(20000);
+    gvd_frame *frame = NULL;
+    while (gvd_scheduler_next(s, 0, &frame, NULL) == GVD_OK)
+        gvd_frame_unref(&frame);
+    usleep(5000);
+    f.read_blocks_at = -1;
+    pthread_join(other.thread, NULL);
+    REQUIRE(other.status == GVD_EOF);
+    stop(&s, &f);
+    fake_free(&f);
 }
 
 static void test_abort_ends_every_wait(void)
@@ -327,7 +380,9 @@ int main(void)
     test_a_slow_source();
     test_a_read_error_comes_after_the_frames();
     test_an_empty_source();
+    test_every_consumer_learns_of_the_end();
     test_two_consumers();
+    test_giving_up_is_for_oneself();
     test_abort_ends_every_wait();
     test_destroy_at_any_point();
     puts("scheduler: ok");
