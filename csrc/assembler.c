@@ -134,19 +134,20 @@ static bool fits(const draft *d, const gvd_frame *frame)
 
 static int place_frame(gvd_assembler *a, gvd_frame *frame, gvd_error *err)
 {
-    if (!fits(a->current, frame)) {
-        complete_draft(a);
-        int rc = start_draft(a, frame, err);
-        if (rc < 0)
-            return rc;
-    }
-    draft *d = a->current;
     convert_task *t = calloc(1, sizeof *t);
     gvd_frame *facts = t ? gvd_frame_copy_facts(frame) : NULL;
-    if (!facts) {
-        free(t);
-        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    int rc =
+        facts ? GVD_OK : gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    if (rc == GVD_OK && !fits(a->current, frame)) {
+        complete_draft(a);
+        rc = start_draft(a, frame, err);
     }
+    if (rc < 0) {
+        gvd_frame_unref(&facts);
+        free(t);
+        return rc;
+    }
+    draft *d = a->current;
     int slot = d->batch->count;
     d->batch->frames[slot] = facts;
     *t = (convert_task){

@@ -119,14 +119,16 @@ static bool is_exact_recovery_point(const nal_unit *sei)
 
 static void classify_h264(gvd_packet *packet, nal_reader reader)
 {
-    bool recovery = false;
+    bool recovery = false, sps = false, pps = false;
     nal_unit unit;
     while (next_unit(&reader, &unit)) {
         int type = unit.data[0] & 31;
-        if (type == H264_SPS || type == H264_PPS)
-            packet->parameters = true;
-        else if (type == H264_SEI)
+        sps |= type == H264_SPS;
+        pps |= type == H264_PPS;
+        if (type == H264_SEI)
             recovery |= is_exact_recovery_point(&unit);
+        packet->parameters = sps || pps;
+        packet->all_parameters = sps && pps;
         if (type < H264_SLICE_FIRST || type > H264_IDR)
             continue;
         if (type == H264_IDR)
@@ -139,11 +141,15 @@ static void classify_h264(gvd_packet *packet, nal_reader reader)
 
 static void classify_hevc(gvd_packet *packet, nal_reader reader)
 {
+    unsigned sets = 0; // a bit each: VPS, SPS, PPS
     nal_unit unit;
     while (next_unit(&reader, &unit)) {
         int type = unit.data[0] >> 1 & 63;
         if (type >= HEVC_VCL_END) {
-            packet->parameters |= type <= HEVC_PPS;
+            if (type <= HEVC_PPS)
+                sets |= 1u << (type - HEVC_VCL_END);
+            packet->parameters = sets != 0;
+            packet->all_parameters = sets == 7;
             continue;
         }
         if (type == HEVC_IDR_W_RADL || type == HEVC_IDR_N_LP)
@@ -178,7 +184,8 @@ void gvd_packet_classify(gvd_packet *packet, enum gvd_bitstream bitstream,
     nal_reader reader = {packet->data, packet->data + packet->size,
                          length_size};
     packet->entry = GVD_ENTRY_NONE;
-    packet->skippable = packet->parameters = false;
+    packet->skippable = false;
+    packet->parameters = packet->all_parameters = false;
     if (bitstream == GVD_BITSTREAM_H264)
         classify_h264(packet, reader);
     else if (bitstream == GVD_BITSTREAM_HEVC)
@@ -189,6 +196,22 @@ void gvd_packet_classify(gvd_packet *packet, enum gvd_bitstream bitstream,
         packet->discard |= is_hidden_vp8(packet);
     else if (bitstream == GVD_BITSTREAM_VP9)
         packet->discard |= is_hidden_vp9(packet);
+}
+
+size_t gvd_nal_to_annexb(uint8_t *data, size_t size)
+{
+    size_t at = 0;
+    while (size - at > 4) {
+        uint8_t *head = data + at;
+        size_t length = (size_t)head[0] << 24 | (size_t)head[1] << 16 |
+                        (size_t)head[2] << 8 | head[3];
+        if (length > size - at - 4)
+            break;
+        head[0] = head[1] = head[2] = 0;
+        head[3] = 1;
+        at += 4 + length;
+    }
+    return at;
 }
 
 int gvd_extradata_length_size(enum gvd_bitstream bitstream,

@@ -17,10 +17,14 @@ enum gvd_bitstream {
 };
 
 // length_size: bytes of a NAL unit's length field (1-4), or 0 for Annex B.
-// Fills entry, skippable and parameters from data, size and key, and sets
-// discard for a VP8 or VP9 frame that is only referred to.
+// Fills entry, skippable and the parameter flags from data, size and key, and
+// sets discard for a VP8 or VP9 frame that is only referred to.
 void gvd_packet_classify(gvd_packet *packet, enum gvd_bitstream bitstream,
                          int length_size);
+
+// Puts start codes in place of 4-byte length fields: how many bytes are Annex B
+// now, which is all of them unless a length points outside of the packet.
+size_t gvd_nal_to_annexb(uint8_t *data, size_t size);
 
 // The length_size that avcC or hvcC extradata tells; 0: Annex B.
 int gvd_extradata_length_size(enum gvd_bitstream bitstream,

@@ -32,7 +32,8 @@ struct gvd_packet {
     bool key;         // flagged by the container or parser
     bool discard;     // decoded, never shown: outside the edit list, or hidden
     bool skippable;   // a leading picture that cannot be decoded from its entry
-    bool parameters;  // carries parameter sets (SPS, PPS, VPS)
+    bool parameters;  // carries a parameter set (SPS, PPS, VPS)
+    bool all_parameters; // carries all that a decoder needs to begin
     enum gvd_entry entry;
 };
 

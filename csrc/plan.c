@@ -13,7 +13,7 @@ static bool may_cut(const gvd_plan *plan, const gvd_packet *packet)
     if (plan->uncut || packet->entry == GVD_ENTRY_NONE || !packet->key ||
         packet->discard || packet->pts == GVD_NO_PTS)
         return false;
-    if (plan->in_band && !packet->parameters)
+    if (plan->in_band && !packet->all_parameters)
         return false;
     return plan->job_packets >= GVD_PLAN_MIN_PACKETS &&
            packet->pts > plan->max_pts;

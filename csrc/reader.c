@@ -108,6 +108,7 @@ int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
     if (rc == GVD_OK) {
         r->media = gvd_source_stream(r->source)->media;
         r->seekable = r->media.seekable;
+        r->time_base = r->media.time_base;
         rc = choose_backend(r, err);
         if (rc < 0)
             gvd_error_prefix(err, "%s: ", r->params.url);
@@ -177,7 +178,7 @@ const gvd_media *gvd_reader_media(gvd_reader *reader)
 
 gvd_rational gvd_reader_time_base(const gvd_reader *reader)
 {
-    return reader->media.time_base;
+    return reader->time_base;
 }
 
 int gvd_reader_streams(const gvd_reader *reader, gvd_media **out, int *count,

@@ -16,6 +16,7 @@ struct gvd_reader {
     bool fallback; // device is a GPU and the CPU decodes for it
     char fallback_reason[256];
     bool seekable; // the source can be opened again
+    gvd_rational time_base;
 
     pthread_mutex_t lock;
     // Guarded by lock.

@@ -300,6 +300,25 @@ static void fill_packet(const gvd_source *s, gvd_packet *packet)
         packet->parameters = true;
 }
 
+// By hand where only the length fields differ, which needs no second copy: the
+// parameter sets are the decoder's to put in front.
+static int frame_as_annexb(gvd_source *s, AVPacket *av)
+{
+    if (s->length_size != 4) {
+        int code = av_bsf_send_packet(s->filter, av);
+        return code < 0 ? code : av_bsf_receive_packet(s->filter, av);
+    }
+    int code = av_packet_make_writable(av);
+    if (code < 0)
+        return code;
+    // As in libavcodec, a wrong length spoils the packet, a few bytes behind
+    // the last unit do not.
+    size_t size = (size_t)av->size;
+    size_t done = gvd_nal_to_annexb(av->data, size);
+    av_shrink_packet(av, (int)done);
+    return done > 0 && size - done <= 4 ? 0 : AVERROR_INVALIDDATA;
+}
+
 static int filter_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
 {
     AVPacket *av = packet->owner;
@@ -309,9 +328,7 @@ static int filter_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
                         "its parameter sets change at packet %lld; "
                         "device=\"cpu\" reads it",
                         (long long)packet->ordinal);
-    int code = av_bsf_send_packet(s->filter, av);
-    if (code >= 0)
-        code = av_bsf_receive_packet(s->filter, av);
+    int code = frame_as_annexb(s, av);
     if (code == AVERROR_INVALIDDATA || code == AVERROR(EAGAIN)) {
         gvd_log(GVD_LOG_WARNING, "packet %lld is damaged: %s",
                 (long long)packet->ordinal, gvd_av_error(code, text));

@@ -187,7 +187,8 @@ static bool open_session_locked(gvd_worker *w)
         gvd_log(GVD_LOG_WARNING, "no further session: %s", w->error.text);
     } else if (rc < 0 && s->params.fallback && rc != GVD_ERR_NO_MEMORY) {
         s->no_backend = true;
-        s->fewer_reason = "NVDEC refuses this stream";
+        if (s->stats.sessions == 0)
+            s->fewer_reason = "NVDEC refuses this stream";
         gvd_log(GVD_LOG_WARNING, "decoded on the CPU: %s", w->error.text);
     } else if (rc < 0) {
         fail_next_job_locked(s, rc, &w->error);

@@ -127,6 +127,8 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
     if (!w->checking && s->params.fallback)
         s->stats.fallback_frames++;
     int rc = gvd_job_push_frame(job, frame, &w->error);
+    if (rc < 0)
+        s->held_bytes -= bytes;
     if (job == s->head)
         pthread_cond_signal(&s->frames);
     return rc;

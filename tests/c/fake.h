@@ -115,6 +115,7 @@ static inline gvd_packet *fake_packet(const fake *f, int number)
         .discard = p->discard,
         .skippable = p->skippable,
         .parameters = p->parameters,
+        .all_parameters = p->all_parameters,
         .entry = p->entry,
     };
     gvd_ref_init(&packet->ref);

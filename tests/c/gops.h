@@ -9,7 +9,7 @@ typedef struct picture {
     int64_t pts;  // from show, or GVD_NO_PTS
     int gop;
     enum gvd_entry entry;
-    bool key, discard, parameters;
+    bool key, discard, parameters, all_parameters;
     bool leading;   // refers to pictures before its entry
     bool skippable; // so, and named as such by the bitstream (RASL)
     bool no_frame;  // a second field, or never shown
@@ -54,7 +54,7 @@ static inline void add_picture(gops *g, const gop_style *style, picture p)
     p.no_frame = true;
     p.key = false;
     p.entry = GVD_ENTRY_NONE;
-    p.parameters = false;
+    p.parameters = p.all_parameters = false;
     add_packet(g, p);
 }
 
@@ -108,6 +108,7 @@ static inline void add_gop(gops *g, const gop_style *style, uint64_t *seed,
         .entry = open ? GVD_ENTRY_OPEN : GVD_ENTRY_CLOSED,
         .key = true,
         .parameters = style->parameters,
+        .all_parameters = style->parameters,
     };
     add_picture(g, style, key);
     add_leading(g, style, seed, leading, open);
@@ -165,7 +166,7 @@ static inline int compare_places(const void *a, const void *b)
 // The packets whose frames are shown, in presentation order; the caller frees.
 static inline int64_t *shown_ordinals(const gops *g, int *count)
 {
-    int64_t (*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
+    int64_t(*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
     int64_t *ordinals = malloc(((size_t)g->count + 1) * sizeof *ordinals);
     REQUIRE(pairs && ordinals);
     int n = 0;

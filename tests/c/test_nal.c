@@ -1,4 +1,6 @@
 // Where a decoder may start, read from packets in every framing.
+#include <string.h>
+
 #include "nal.h"
 
 #include "harness.h"
@@ -8,7 +10,10 @@ typedef struct unit {
     size_t size;
 } unit;
 
-#define UNIT(...) {{__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})}
+#define UNIT(...)                                                              \
+    {                                                                          \
+        {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})                        \
+    }
 
 static const int framings[] = {0, 1, 2, 3, 4};
 
@@ -334,6 +339,21 @@ static void test_random_bytes_are_read_within_bounds(void)
     free(room);
 }
 
+static void test_length_fields_become_start_codes(void)
+{
+    uint8_t two[] = {0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x41};
+    const uint8_t want[] = {0, 0, 0, 1, 0x65, 1, 0, 0, 0, 1, 0x41};
+    REQUIRE(gvd_nal_to_annexb(two, sizeof two) == sizeof two);
+    REQUIRE(!memcmp(two, want, sizeof two));
+    // A length that points outside: what stands before it is kept.
+    uint8_t torn[] = {0, 0, 0, 1, 0x65, 0, 0, 0, 9, 0x41};
+    REQUIRE(gvd_nal_to_annexb(torn, sizeof torn) == 5);
+    uint8_t hostile[] = {0xff, 0xff, 0xff, 0xff, 0x41};
+    REQUIRE(gvd_nal_to_annexb(hostile, sizeof hostile) == 0);
+    for (size_t size = 0; size <= 4; size++)
+        REQUIRE(gvd_nal_to_annexb(two, size) == 0);
+}
+
 int main(void)
 {
     test_begin("nal", 20, 60);
@@ -350,6 +370,7 @@ int main(void)
     test_hostile_lengths();
     test_extradata_tells_the_framing();
     test_random_bytes_are_read_within_bounds();
+    test_length_fields_become_start_codes();
     puts("nal: ok");
     return 0;
 }

@@ -64,6 +64,7 @@ static gvd_route feed(record *r, const picture *p)
         .discard = p->discard,
         .skippable = p->skippable,
         .parameters = p->parameters,
+        .all_parameters = p->all_parameters,
         .entry = p->entry,
     };
     gvd_route route = gvd_plan_route(&r->plan, &packet);
@@ -276,14 +277,17 @@ static void test_parameter_sets_inside_packets(void)
     }
     picture bare = key_at(20, GVD_ENTRY_CLOSED);
     REQUIRE(!feed(&r, &bare).opens);
-    picture full = key_at(21, GVD_ENTRY_CLOSED);
-    full.parameters = true;
+    picture part = key_at(21, GVD_ENTRY_CLOSED);
+    part.parameters = true; // a PPS, and no SPS
+    REQUIRE(!feed(&r, &part).opens);
+    picture full = key_at(22, GVD_ENTRY_CLOSED);
+    full.parameters = full.all_parameters = true;
     REQUIRE(feed(&r, &full).opens);
     // Between entries: who starts later may lack them.
-    picture stray = plain_at(22);
+    picture stray = plain_at(23);
     stray.parameters = true;
     feed(&r, &stray);
-    for (int i = 23; i < 50; i++) {
+    for (int i = 24; i < 50; i++) {
         full.pts = i;
         REQUIRE(!feed(&r, &full).opens);
     }
