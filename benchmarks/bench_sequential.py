@@ -327,6 +327,12 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT"
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="take over the rows of the file there that this run does not measure",
+    )
     options = parser.parse_args()
     options.frames = -(-options.frames // BATCH) * BATCH  # whole batches
     return options
@@ -345,6 +351,8 @@ def main() -> int:
     if not bench.results.rows:
         print("nothing could be measured", file=sys.stderr)
         return 1
+    if bench.options.keep:
+        bench.results.keep(bench.options.keep)
     path = bench.results.write(bench.options.out)
     print(f"\n{bench.results.table()}\n\nwritten: {path}")
     return 0

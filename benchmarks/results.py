@@ -180,6 +180,25 @@ class Results:
             rows[at] = replace(rows[at], note=note)
         return rows
 
+    def keep(self, out: Path) -> None:
+        """Takes over what the file in `out` has and this run has not measured.
+
+        The note of such a row names the commit that it comes from.
+        """
+        path = out / f"{self.bench}-{device()}.json"
+        if not path.exists():
+            return
+        before = json.loads(path.read_text())
+        have = {(row.case, row.subject, row.metric) for row in self.rows}
+        for old in before["rows"]:
+            row = Row(**old)
+            if (row.case, row.subject, row.metric) in have:
+                continue
+            if "of commit" not in row.note:
+                origin = f"of commit {before['commit']}"
+                row.note = "; ".join(filter(None, (row.note, origin)))
+            self.rows.append(row)
+
     def write(self, out: Path = DEFAULT_OUT) -> Path:
         head, dirty = commit()
         gpu_name, driver = gpu()

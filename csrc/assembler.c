@@ -6,7 +6,7 @@
 #include "batch.h"
 #include "cpu/convert.h"
 #include "cpu/host_pool.h"
-#include "wait.h"
+#include "thread.h"
 
 // A batch in the making.
 typedef struct draft {
@@ -202,7 +202,7 @@ int gvd_assembler_create(gvd_scheduler *scheduler, int batch_size, int depth,
     a->order = order;
     pthread_mutex_init(&a->lock, NULL);
     gvd_cond_init(&a->changed);
-    if (pthread_create(&a->thread, NULL, assemble, a)) {
+    if (!gvd_thread_start(&a->thread, assemble, a)) {
         pthread_cond_destroy(&a->changed);
         pthread_mutex_destroy(&a->lock);
         free(a);

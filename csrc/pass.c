@@ -11,7 +11,7 @@
 #include "cpu/limits.h"
 #include "cuda/device.h"
 #include "reader_impl.h"
-#include "wait.h"
+#include "thread.h"
 
 struct gvd_pass {
     // Immutable after open.

@@ -16,7 +16,7 @@ void gvd_scheduler_add_worker_locked(gvd_scheduler *s)
         return;
     gvd_worker *w = &s->workers[s->worker_count];
     w->scheduler = s;
-    if (pthread_create(&w->thread, NULL, gvd_worker_main, w) == 0)
+    if (gvd_thread_start(&w->thread, gvd_worker_main, w))
         s->worker_count++;
 }
 
@@ -43,8 +43,7 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     pthread_mutex_lock(&s->lock);
     gvd_scheduler_add_worker_locked(s);
     pthread_mutex_unlock(&s->lock);
-    s->feeder_started =
-        pthread_create(&s->feeder, NULL, gvd_feeder_main, s) == 0;
+    s->feeder_started = gvd_thread_start(&s->feeder, gvd_feeder_main, s);
     if (!s->feeder_started) {
         gvd_scheduler_destroy(&s);
         rc = gvd_fail(err, GVD_ERR_NO_MEMORY, "cannot start a thread");

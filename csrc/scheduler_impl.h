@@ -7,7 +7,7 @@
 #include "job.h"
 #include "plan.h"
 #include "scheduler.h"
-#include "wait.h"
+#include "thread.h"
 
 // Compressed bytes that may wait for a decoder, and that one job keeps so that
 // it can be decoded again.

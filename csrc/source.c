@@ -45,9 +45,20 @@ static void log_line(void *context, int level, const char *format, va_list args)
             line);
 }
 
-static void set_log_callback(void)
+// The C library learns from the largest block that was freed so far which sizes
+// to keep instead of giving them back to the kernel. Opening a file takes and
+// frees blocks of some 100 KiB, and their page faults would be most of its
+// time.
+static void teach_allocator(void)
+{
+    void *volatile block = malloc((size_t)16 << 20);
+    free(block);
+}
+
+static void set_up(void)
 {
     av_log_set_callback(log_line);
+    teach_allocator();
 }
 
 const char *gvd_source_libav_version(void)
@@ -195,7 +206,7 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
                     gvd_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, set_log_callback);
+    pthread_once(&once, set_up);
     gvd_source *s = calloc(1, sizeof *s);
     if (!s)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");

@@ -15,7 +15,7 @@ from pathlib import Path
 # may include another, all may include the lines before. An entry is a regular
 # expression over the path in csrc/ without its suffix.
 LAYERS: list[list[str]] = [
-    [r"status|ref|log|wait|stats"],
+    [r"status|ref|log|thread|stats"],
     [r"frame|tensor|packet|media|plane|host_copy"],
     [r"index|nal|plan|yuv"],
     [r"av"],

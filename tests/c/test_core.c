@@ -6,7 +6,7 @@
 #include "host_copy.h"
 #include "log.h"
 #include "plane.h"
-#include "wait.h"
+#include "thread.h"
 
 // --- references ---
 

@@ -1,8 +1,13 @@
-// Waiting on a condition with a limit, by a clock that never runs back.
+// Threads, and waiting on a condition with a limit by a clock that never runs
+// back.
 #pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
+
+// Starts a thread that must be joined; false if there can be none. Its stack is
+// small enough for the C library to keep a whole reading's stacks for the next.
+bool gvd_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
 double gvd_seconds(void);
 

@@ -1,7 +1,20 @@
-#include "wait.h"
+#include "thread.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <time.h>
+
+#define STACK_BYTES ((size_t)2 << 20)
+
+bool gvd_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int failed = pthread_create(thread, &attributes, run, argument);
+    pthread_attr_destroy(&attributes);
+    return !failed;
+}
 
 double gvd_seconds(void)
 {
