@@ -43,7 +43,7 @@ for step in "$@"; do
   bench)
     python3 benchmarks/clips.py derive --out "$data/clips"
     timeout 560 python3 benchmarks/bench_sequential.py --clips "$data/clips" \
-      --ceiling "$data/ceiling" --out "$out" ${BENCH_OPTIONS:-} || failed=1
+      --ceiling "$data/ceiling" --out "$out" || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \
