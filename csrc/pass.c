@@ -279,9 +279,10 @@ int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
                   gvd_batch **out, gvd_error *err)
 {
     if (pass->process != getpid())
-        return gvd_fail(err, GVD_ERR_CLOSED,
-                        "%s: a reading does not survive a fork: start another",
-                        pass->reader->params.url);
+        return gvd_fail(
+            err, GVD_ERR_CLOSED,
+            "%s: a reading does not survive a fork; open the file again",
+            pass->reader->params.url);
     enter(pass);
     int rc = fill(pass, -1, err);
     if (rc == GVD_OK && pass->assembler) {
