@@ -13,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
+KEPT = "of commit "  # in the note of a row that a later run took over
 BEGIN = "<!-- figures: python benchmarks/tables.py -->\n"
 END = "<!-- end of figures -->\n"
 
@@ -33,7 +34,8 @@ def figure(row: dict[str, Any]) -> str:
     middle, low, high = (
         f"{row[name]:,.{digits}f}" for name in ("median", "min", "max")
     )
-    return f"{middle} ({low}-{high})"
+    mark = " †" if KEPT in row["note"] else ""
+    return f"{middle} ({low}-{high}){mark}"
 
 
 def sequential(document: dict[str, Any], metric: str) -> list[str]:
@@ -61,6 +63,11 @@ def figures() -> str:
         for metric in ("fps", "ms"):
             if any(row["metric"] == metric for row in document["rows"]):
                 parts += [*sequential(document, metric), ""]
+        kept = {
+            row["note"].split(KEPT)[1] for row in document["rows"] if KEPT in row["note"]
+        }
+        if kept:
+            parts += [f"† An earlier run on such a machine, at {', '.join(kept)}.", ""]
     return "\n".join(parts)
 
 
