@@ -64,7 +64,9 @@ def figures() -> str:
             if any(row["metric"] == metric for row in document["rows"]):
                 parts += [*sequential(document, metric), ""]
         kept = {
-            row["note"].split(KEPT)[1] for row in document["rows"] if KEPT in row["note"]
+            row["note"].split(KEPT)[1]
+            for row in document["rows"]
+            if KEPT in row["note"]
         }
         if kept:
             parts += [f"† An earlier run on such a machine, at {', '.join(kept)}.", ""]
