@@ -9,6 +9,7 @@
 
 #include "cpu/convert.h"
 #include "require.h"
+#include "thread.h"
 
 #define GUARD 64
 #define CANARY 0xA5
@@ -448,6 +449,38 @@ static void test_other_frames_are_refused(void)
     free_planar(&f);
 }
 
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Prints what one core converts; how fast that is, is the machine's affair.
+static void print_speed(enum gvd_dimension_order order, const char *name)
+{
+    enum {
+        RUNS = 99,
+        BATCH = 32,
+    };
+    gvd_frame f = make_planar(1920, 1080, (gvd_color){1, false}, 0);
+    size_t bytes = (size_t)1920 * 1080 * 3;
+    uint8_t *batch = calloc(BATCH, bytes);
+    REQUIRE(batch);
+    double rates[RUNS];
+    for (int i = -BATCH; i < RUNS; i++) {
+        double start = gvd_seconds();
+        uint8_t *to = batch + (size_t)((i + BATCH) % BATCH) * bytes;
+        REQUIRE(gvd_cpu_convert(&f, to, order, NULL) == GVD_OK);
+        if (i >= 0)
+            rates[i] = (double)bytes / (gvd_seconds() - start) * 1e-9;
+    }
+    qsort(rates, RUNS, sizeof *rates, by_size);
+    printf("1080p to %s, one core: %.1f GB/s of RGB (%.1f-%.1f)\n", name,
+           rates[RUNS / 2], rates[0], rates[RUNS - 1]);
+    free(batch);
+    free_planar(&f);
+}
+
 int main(void)
 {
     printf("routines: %s\n", gvd_convert_best()->name);
@@ -459,5 +492,7 @@ int main(void)
     test_packed_rgb();
     test_other_frames_are_refused();
     test_every_matrix();
+    print_speed(GVD_NCHW, "NCHW");
+    print_speed(GVD_NHWC, "NHWC");
     return 0;
 }
