@@ -15,7 +15,7 @@ static bool may_read_locked(const gvd_scheduler *s)
 static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
                            gvd_error *err)
 {
-    bool first = !s->tail && s->stats.packets == 0;
+    bool first = !s->current;
     int64_t number = s->current ? s->current->number + 1 : 0;
     gvd_job *job = gvd_job_create(number, s->params.fallback != NULL);
     if (!job)
@@ -31,18 +31,14 @@ static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
     return GVD_OK;
 }
 
-static void close_job_locked(gvd_scheduler *s, gvd_job *job)
-{
-    job->closed = true;
-    if (job->shown > s->longest_job)
-        s->longest_job = job->shown;
-}
-
 static int push_locked(gvd_scheduler *s, gvd_job *job, gvd_packet *packet,
                        bool shown, gvd_error *err)
 {
     s->queued_bytes += (int64_t)packet->size;
-    return gvd_job_push_packet(job, packet, shown, err);
+    int rc = gvd_job_push_packet(job, packet, shown, err);
+    if (job->shown > s->longest_job)
+        s->longest_job = job->shown;
+    return rc;
 }
 
 static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
@@ -50,11 +46,11 @@ static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
 {
     gvd_route route = gvd_plan_route(&s->plan, packet);
     if (route.closes_previous)
-        close_job_locked(s, s->previous);
+        s->previous->closed = true;
     int rc = route.opens ? open_job_locked(s, packet, err) : GVD_OK;
     bool opened = rc == GVD_OK && route.opens;
     if (rc == GVD_OK && route.closes_before)
-        close_job_locked(s, s->previous);
+        s->previous->closed = true;
     if (rc == GVD_OK && route.to_previous)
         rc = push_locked(s, s->previous, packet, route.shown_by_previous, err);
     if (rc == GVD_OK && route.to_current)
@@ -62,8 +58,6 @@ static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
     if (rc == GVD_OK && (route.shown_by_previous || route.shown_by_current))
         rc = gvd_index_push(&s->index, packet->pts, packet->dts, err);
     s->stats.packets++;
-    if (s->current && s->current->shown > s->longest_job)
-        s->longest_job = s->current->shown;
     gvd_scheduler_wake_locked(s);
     if (opened && s->idle_workers == 0)
         gvd_scheduler_add_worker_locked(s);
@@ -77,8 +71,7 @@ static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
 static void end_locked(gvd_scheduler *s, int status)
 {
     for (gvd_job *job = s->head; job; job = job->next)
-        if (!job->closed)
-            close_job_locked(s, job);
+        job->closed = true;
     s->fed = true;
     s->feed_status = status < 0 ? status : GVD_OK;
     gvd_scheduler_wake_locked(s);

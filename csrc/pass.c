@@ -20,6 +20,7 @@ struct gvd_pass {
     gvd_scheduler *scheduler;
     gvd_assembler *assembler; // RGB on the CPU
     int batch_size;
+    int cores;     // that this process may use
     pid_t process; // whose threads the stages have
 
     pthread_mutex_t lock;
@@ -47,14 +48,14 @@ static int read_packet(void *context, gvd_packet **out, gvd_error *err)
 
 // --- opening ---
 
-static void choose_workers(const gvd_reader *reader, gvd_scheduler_params *p)
+static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
 {
-    int cores = gvd_cpu_cores();
+    const gvd_reader *reader = pass->reader;
     bool nvdec = reader->backend == &gvd_cuda;
-    p->threads = cores;
+    p->threads = pass->cores;
     p->workers = nvdec ? gvd_cuda_session_count(reader->device.id,
                                                 &p->session.stream->media)
-                       : cores;
+                       : pass->cores;
     p->workers_reason = nvdec ? "more do not decode faster on this GPU"
                               : "there is one for every core";
     if (reader->params.sessions > 0) {
@@ -85,7 +86,7 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
     if (p.memory_limit <= 0)
         p.memory_limit = cuda ? gvd_cuda_memory_default(r->device.id)
                               : gvd_cpu_memory_default();
-    choose_workers(r, &p);
+    choose_workers(pass, &p);
     return gvd_scheduler_create(&p, &pass->scheduler, err);
 }
 
@@ -97,7 +98,7 @@ static int create_stages(gvd_pass *pass, gvd_error *err)
         r->params.output == GVD_OUTPUT_NATIVE)
         return rc;
     // Two batches ahead, or enough small ones to keep every core busy.
-    int depth = 2 + 2 * gvd_cpu_cores() / pass->batch_size;
+    int depth = 2 + 2 * pass->cores / pass->batch_size;
     return gvd_assembler_create(pass->scheduler, pass->batch_size, depth,
                                 r->params.order, &pass->assembler, err);
 }
@@ -111,6 +112,7 @@ int gvd_pass_open(gvd_reader *reader, int batch_size, gvd_pass **out,
     gvd_ref_get(&reader->ref);
     pass->reader = reader;
     pass->batch_size = batch_size;
+    pass->cores = gvd_cpu_cores();
     pass->process = getpid();
     pthread_mutex_init(&pass->lock, NULL);
     gvd_cond_init(&pass->idle);

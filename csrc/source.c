@@ -174,7 +174,7 @@ static int probe(gvd_source *s, const gvd_source_params *params, gvd_error *err)
 {
     s->stream.media.partial = !params->full_probe &&
                               count_videos(s->format) == 1 &&
-                              gvd_media_is_quick(s->format);
+                              gvd_media_read_header(s->format);
     if (!s->stream.media.partial) {
         int code = avformat_find_stream_info(s->format, NULL);
         if (code < 0)

@@ -34,7 +34,7 @@ enum gvd_bitstream gvd_media_bitstream(int codec_id)
     }
 }
 
-bool gvd_media_is_quick(const AVFormatContext *format)
+bool gvd_media_read_header(const AVFormatContext *format)
 {
     bool mp4 = strstr(format->iformat->name, "mp4");
     if (!mp4 && !strstr(format->iformat->name, "matroska"))

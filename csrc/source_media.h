@@ -14,7 +14,7 @@ bool gvd_stream_is_video(const struct AVStream *stream);
 
 // True where the container's header tells enough to decode; the pixel format is
 // then put into the codec parameters.
-bool gvd_media_is_quick(const struct AVFormatContext *format);
+bool gvd_media_read_header(const struct AVFormatContext *format);
 
 enum gvd_bitstream gvd_media_bitstream(int codec_id);
 

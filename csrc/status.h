@@ -20,7 +20,6 @@ enum {
     GVD_ERR_DRIVER = -8,      // a CUDA or NVDEC call failed
     GVD_ERR_MISMATCH = -9,    // NVDEC gave other frames than planned
     GVD_ERR_INTERNAL = -10,   // a broken invariant: a bug of ours
-    GVD_ERR_TIMEOUT = -11,    // waited as long as was allowed
 };
 
 typedef struct gvd_error {

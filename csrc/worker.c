@@ -23,13 +23,10 @@ static int decode_again(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     const gvd_backend *fallback = s->params.fallback;
     pthread_mutex_lock(&s->lock);
-    int64_t before = 0;
-    for (size_t i = 0; i < w->job->taken; i++)
-        before +=
-            (int64_t)w->job->packets[w->job->packet_start + i].packet->size;
+    int64_t again = w->job->kept_bytes;
     bool whole = gvd_job_rewind(w->job);
     if (whole)
-        s->queued_bytes += before;
+        s->queued_bytes += again;
     w->skip = w->job->emitted;
     s->jobs_redone++;
     pthread_mutex_unlock(&s->lock);

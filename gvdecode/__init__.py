@@ -20,7 +20,6 @@ from gvdecode.errors import (
     FileMissingError,
     OpenError,
     OutOfMemoryError,
-    TimeoutError,
     UnsupportedError,
 )
 from gvdecode.frames import Frame, FrameBatch
@@ -40,7 +39,6 @@ __all__ = [
     "FrameBatch",
     "OpenError",
     "OutOfMemoryError",
-    "TimeoutError",
     "UnsupportedError",
     "VideoDecoder",
     "VideoMetadata",

@@ -5,8 +5,6 @@ A wrong argument is `ValueError`, `TypeError` or `IndexError` instead.
 
 from __future__ import annotations
 
-import builtins
-
 __all__ = [
     "ClosedError",
     "DecodeError",
@@ -15,7 +13,6 @@ __all__ = [
     "FileMissingError",
     "OpenError",
     "OutOfMemoryError",
-    "TimeoutError",
     "UnsupportedError",
 ]
 
@@ -45,10 +42,6 @@ class UnsupportedError(Error):
 
 class OutOfMemoryError(Error, MemoryError):
     """Host or device memory ran out."""
-
-
-class TimeoutError(Error, builtins.TimeoutError):
-    """A wait took longer than was allowed."""
 
 
 class ClosedError(Error, ValueError):

@@ -11,7 +11,6 @@ static const char *const class_names[GVD_PY_ERROR_COUNT] = {
     [GVD_PY_DECODE_ERROR] = "DecodeError",
     [GVD_PY_UNSUPPORTED_ERROR] = "UnsupportedError",
     [GVD_PY_OUT_OF_MEMORY_ERROR] = "OutOfMemoryError",
-    [GVD_PY_TIMEOUT_ERROR] = "TimeoutError",
     [GVD_PY_CLOSED_ERROR] = "ClosedError",
 };
 
@@ -48,8 +47,6 @@ static PyObject *class_of(gvd_py_state *state, int code)
         return PyExc_ValueError;
     case GVD_ERR_CLOSED:
         return state->errors[GVD_PY_CLOSED_ERROR];
-    case GVD_ERR_TIMEOUT:
-        return state->errors[GVD_PY_TIMEOUT_ERROR];
     default:
         return state->errors[GVD_PY_ERROR];
     }
