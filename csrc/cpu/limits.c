@@ -1,5 +1,6 @@
 #include "cpu/limits.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -21,16 +22,19 @@ static int read_numbers(const char *path, int64_t *first, int64_t *second)
     return n < 0 ? 0 : n;
 }
 
-static int quota_cores(void)
+static int quota; // in cores, rounded up; 0: none
+
+static void read_quota(void)
 {
-    int64_t quota, period, unused;
-    if (read_numbers("/sys/fs/cgroup/cpu.max", &quota, &period) < 2 &&
-        (read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota, &unused) <
+    int64_t time, period, unused;
+    if (read_numbers("/sys/fs/cgroup/cpu.max", &time, &period) < 2 &&
+        (read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &time, &unused) <
              1 ||
          read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period,
                       &unused) < 1))
-        return 0;
-    return quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
+        return;
+    if (time > 0 && period > 0)
+        quota = (int)((time + period - 1) / period);
 }
 
 int gvd_cpu_cores(void)
@@ -39,7 +43,9 @@ int gvd_cpu_cores(void)
     int cores = sched_getaffinity(0, sizeof set, &set) == 0
                     ? CPU_COUNT(&set)
                     : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    int quota = quota_cores();
+    // Every reading asks: the files are read once.
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_quota);
     if (quota > 0 && quota < cores)
         cores = quota;
     return cores > 0 ? cores : 1;

@@ -102,7 +102,7 @@ int64_t gvd_cuda_memory_default(int device)
 {
     gvd_gpu *gpu;
     size_t free_bytes = 0, total = 0;
-    if (gvd_gpu_get(device, &gpu, NULL) < 0 || gvd_gpu_push(gpu, NULL) < 0)
+    if (gvd_gpu_enter(device, &gpu, NULL) < 0)
         return MEMORY_MAX;
     gpu->drv->cuMemGetInfo(&free_bytes, &total);
     gvd_gpu_pop(gpu);

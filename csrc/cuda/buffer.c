@@ -145,14 +145,47 @@ static int remember(gvd_buffer *b, CUstream stream)
 
 int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err)
 {
-    const gvd_driver *drv = buffer->gpu->drv;
-    int rc = gvd_gpu_check_stream(buffer->gpu, stream, err);
+    gvd_gpu *gpu = buffer->gpu;
+    int rc = gvd_gpu_push(gpu, err);
+    if (rc < 0)
+        return rc;
+    rc = gvd_gpu_check_stream(gpu, stream, err);
     if (rc == GVD_OK && remember(buffer, stream) < 0)
         rc = gvd_fail(err, GVD_ERR_UNSUPPORTED,
                       "one array can be used on %d streams at most",
                       GVD_MAX_USERS);
     if (rc == GVD_OK)
-        rc = CU(err, drv->cuStreamWaitEvent(stream, buffer->event, 0));
+        rc = CU(err, gpu->drv->cuStreamWaitEvent(stream, buffer->event, 0));
+    gvd_gpu_pop(gpu);
+    return rc;
+}
+
+// One row goes as a linear copy: a batch may be longer than the largest pitch.
+static int queue_download(const gvd_gpu *gpu, const CUDA_MEMCPY2D *copy,
+                          gvd_error *err)
+{
+    const gvd_driver *drv = gpu->drv;
+    CUstream stream = gpu->copy_stream;
+    if (copy->Height == 1)
+        return CU(err, drv->cuMemcpyDtoHAsync(copy->dstHost, copy->srcDevice,
+                                              copy->WidthInBytes, stream));
+    return CU(err, drv->cuMemcpy2DAsync(copy, stream));
+}
+
+int gvd_buffer_download(gvd_buffer *buffer, const CUDA_MEMCPY2D *copy,
+                        gvd_error *err)
+{
+    gvd_gpu *gpu = buffer->gpu;
+    const gvd_driver *drv = gpu->drv;
+    int rc = gvd_gpu_push(gpu, err);
+    if (rc < 0)
+        return rc;
+    rc = CU(err, drv->cuStreamWaitEvent(gpu->copy_stream, buffer->event, 0));
+    if (rc == GVD_OK)
+        rc = queue_download(gpu, copy, err);
+    if (rc == GVD_OK)
+        rc = CU(err, drv->cuStreamSynchronize(gpu->copy_stream));
+    gvd_gpu_pop(gpu);
     return rc;
 }
 

@@ -4,7 +4,8 @@
 // memory, waited for before the next. So buffers go from stream to stream and
 // back without the host ever waiting.
 //
-// Thread-safety: all functions. The GPU's context must be current.
+// Thread-safety: all functions. The GPU's context must be current, save where a
+// function says that it need not.
 #pragma once
 
 #include "cuda/gpu.h"
@@ -35,8 +36,14 @@ int gvd_buffer_get(gvd_gpu *gpu, size_t bytes, CUstream stream,
 int gvd_buffer_mark(gvd_buffer *buffer, CUstream stream, gvd_error *err);
 
 // A reader outside of the core: `stream` waits for the contents, and the memory
-// will wait for it.
+// will wait for it. Whatever context is current.
 int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err);
+
+// Carries out a copy from the buffer's memory to the host's once the contents
+// are ready, and waits for it. One row may have any length, each of several no
+// more than the largest pitch of 2 GiB. Whatever context is current.
+int gvd_buffer_download(gvd_buffer *buffer, const CUDA_MEMCPY2D *copy,
+                        gvd_error *err);
 
 // Makes `stream` wait for all that readers outside of the core have queued.
 void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream);

@@ -52,32 +52,22 @@ static int order_tensor(gvd_tensor *tensor, void *stream, gvd_error *err)
     // On its own stream a caller's memory is in order already.
     if (t->block.release && normal_stream(stream) == t->stream)
         return GVD_OK;
-    int rc = gvd_gpu_push(t->gpu, err);
-    if (rc < 0)
-        return rc;
-    rc = gvd_buffer_order(t->buffer, stream, err);
-    gvd_gpu_pop(t->gpu);
-    return rc;
+    return gvd_buffer_order(t->buffer, stream, err);
 }
 
 static int tensor_to_host(gvd_tensor *tensor, const gvd_tensor *part,
                           void *host, gvd_error *err)
 {
     cuda_tensor *t = (cuda_tensor *)tensor;
-    const gvd_driver *drv = t->gpu->drv;
-    int rc = gvd_gpu_push(t->gpu, err);
-    if (rc < 0)
-        return rc;
-    CUstream copies = t->gpu->copy_stream;
-    rc = CU(err, drv->cuStreamWaitEvent(copies, t->buffer->event, 0));
-    if (rc == GVD_OK)
-        rc = CU(err,
-                drv->cuMemcpyDtoHAsync(host, (CUdeviceptr)(uintptr_t)part->data,
-                                       (size_t)gvd_tensor_bytes(part), copies));
-    if (rc == GVD_OK)
-        rc = CU(err, drv->cuStreamSynchronize(copies));
-    gvd_gpu_pop(t->gpu);
-    return rc;
+    CUDA_MEMCPY2D copy = {
+        .srcMemoryType = CU_MEMORYTYPE_DEVICE,
+        .srcDevice = (CUdeviceptr)(uintptr_t)part->data,
+        .dstMemoryType = CU_MEMORYTYPE_HOST,
+        .dstHost = host,
+        .WidthInBytes = (size_t)gvd_tensor_bytes(part),
+        .Height = 1,
+    };
+    return gvd_buffer_download(t->buffer, &copy, err);
 }
 
 static const gvd_tensor_ops cuda_ops = {
@@ -223,9 +213,7 @@ int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
                      gvd_error *err)
 {
     gvd_gpu *gpu;
-    int rc = gvd_gpu_get(device, &gpu, err);
-    if (rc == GVD_OK)
-        rc = gvd_gpu_push(gpu, err);
+    int rc = gvd_gpu_enter(device, &gpu, err);
     if (rc < 0)
         return rc;
     int64_t shape[GVD_MAX_DIMS];

@@ -26,6 +26,16 @@ static const struct gvd_kernel_image *choose_image(int arch)
     return best;
 }
 
+static int ask_compute_capability(const gvd_gpu *gpu)
+{
+    int major = 0, minor = 0;
+    gpu->drv->cuDeviceGetAttribute(
+        &major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, gpu->device);
+    gpu->drv->cuDeviceGetAttribute(
+        &minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, gpu->device);
+    return major * 10 + minor;
+}
+
 static int load_kernels(gvd_gpu *gpu, gvd_error *err)
 {
     static const char *const names[GVD_KERNEL_COUNT] = {
@@ -35,12 +45,8 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
         [GVD_KERNEL_RGB_NHWC] = GVD_KERNEL_RGB24_TO_NHWC,
     };
     const gvd_driver *drv = gpu->drv;
-    int major = 0, minor = 0;
-    drv->cuDeviceGetAttribute(
-        &major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, gpu->device);
-    drv->cuDeviceGetAttribute(
-        &minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, gpu->device);
-    const struct gvd_kernel_image *image = choose_image(major * 10 + minor);
+    int arch = gpu->compute_capability;
+    const struct gvd_kernel_image *image = choose_image(arch);
     CUmodule module;
     int rc = image ? CU(err, drv->cuModuleLoadData(&module, image->data))
                    : GVD_ERR_DRIVER;
@@ -50,7 +56,7 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "gvdecode has no kernels that this GPU (sm_%d%d) and "
                         "its driver take",
-                        major, minor);
+                        arch / 10, arch % 10);
     for (int i = 0; rc == GVD_OK && i < GVD_KERNEL_COUNT; i++)
         rc = CU(err,
                 drv->cuModuleGetFunction(&gpu->kernels[i], module, names[i]));
@@ -75,8 +81,10 @@ static int fill_gpu(gvd_gpu *gpu, gvd_error *err)
     if (rc == GVD_OK)
         rc = CU(err, drv->cuStreamCreate(&gpu->release_stream,
                                          CU_STREAM_NON_BLOCKING));
-    if (rc == GVD_OK)
+    if (rc == GVD_OK) {
+        gpu->compute_capability = ask_compute_capability(gpu);
         rc = load_kernels(gpu, err);
+    }
     gvd_gpu_pop(gpu);
     if (rc < 0) // streams and module go with the context
         drv->cuDevicePrimaryCtxRelease(gpu->device);
@@ -158,6 +166,12 @@ void gvd_gpu_pop(gvd_gpu *gpu)
     if (--capture.depth == 0)
         gpu->drv->cuThreadExchangeStreamCaptureMode(&capture.mode);
     gpu->drv->cuCtxPopCurrent(&popped);
+}
+
+int gvd_gpu_enter(int index, gvd_gpu **out, gvd_error *err)
+{
+    int rc = gvd_gpu_get(index, out, err);
+    return rc < 0 ? rc : gvd_gpu_push(*out, err);
 }
 
 int gvd_gpu_check_stream(gvd_gpu *gpu, CUstream stream, gvd_error *err)

@@ -27,6 +27,7 @@ typedef struct gvd_gpu {
     const gvd_driver *drv;
     int index;
     CUdevice device;
+    int compute_capability; // 90 for 9.0
     CUcontext context;
     CUfunction kernels[GVD_KERNEL_COUNT];
     CUstream convert_stream; // for batches that have no stream of a caller's
@@ -45,6 +46,9 @@ int gvd_gpu_get(int index, gvd_gpu **out, gvd_error *err);
 // not break a graph that another thread is capturing.
 int gvd_gpu_push(gvd_gpu *gpu, gvd_error *err);
 void gvd_gpu_pop(gvd_gpu *gpu);
+
+// gvd_gpu_get and gvd_gpu_push in one: the caller pops, unless it failed.
+int gvd_gpu_enter(int index, gvd_gpu **out, gvd_error *err);
 
 // GVD_ERR_UNSUPPORTED for a stream that is capturing a graph.
 int gvd_gpu_check_stream(gvd_gpu *gpu, CUstream stream, gvd_error *err);

@@ -51,22 +51,15 @@ int gvd_cuda_describe(int index, gvd_cuda_device *device, gvd_error *err)
 {
     gvd_gpu *gpu;
     *device = (gvd_cuda_device){0};
-    int rc = gvd_gpu_get(index, &gpu, err);
-    if (rc == GVD_OK)
-        rc = gvd_gpu_push(gpu, err);
+    int rc = gvd_gpu_enter(index, &gpu, err);
     if (rc < 0)
         return rc;
     const gvd_driver *drv = gpu->drv;
-    int major = 0, minor = 0;
     size_t free_bytes = 0, total = 0;
     drv->cuDeviceGetName(device->name, sizeof device->name, gpu->device);
-    drv->cuDeviceGetAttribute(
-        &major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, gpu->device);
-    drv->cuDeviceGetAttribute(
-        &minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, gpu->device);
     drv->cuMemGetInfo(&free_bytes, &total);
     gvd_gpu_pop(gpu);
-    device->compute_capability = major * 10 + minor;
+    device->compute_capability = gpu->compute_capability;
     device->free_bytes = (int64_t)free_bytes;
     device->total_bytes = (int64_t)total;
     const gvd_cuda_codec_entry *entry = gvd_cuda_codec_all();

@@ -13,13 +13,7 @@ static void release_frame(gvd_frame *frame)
 
 static int order_frame(gvd_frame *frame, void *stream, gvd_error *err)
 {
-    gvd_buffer *buffer = frame->owner;
-    int rc = gvd_gpu_push(buffer->gpu, err);
-    if (rc < 0)
-        return rc;
-    rc = gvd_buffer_order(buffer, stream, err);
-    gvd_gpu_pop(buffer->gpu);
-    return rc;
+    return gvd_buffer_order(frame->owner, stream, err);
 }
 
 // Bytes from one row of a plane to the end of its last sample.
@@ -38,24 +32,6 @@ static void pick_samples(const gvd_frame *frame, const gvd_plane *plane,
         for (int x = 0; x < plane->width; x++)
             for (int b = 0; b < frame->sample_bytes; b++)
                 *to++ = from[(size_t)y * row + (size_t)x * plane->step + b];
-}
-
-static int download(gvd_buffer *buffer, const CUDA_MEMCPY2D *copy,
-                    gvd_error *err)
-{
-    gvd_gpu *gpu = buffer->gpu;
-    const gvd_driver *drv = gpu->drv;
-    int rc = gvd_gpu_push(gpu, err);
-    if (rc < 0)
-        return rc;
-    CUstream stream = gpu->copy_stream;
-    rc = CU(err, drv->cuStreamWaitEvent(stream, buffer->event, 0));
-    if (rc == GVD_OK)
-        rc = CU(err, drv->cuMemcpy2DAsync(copy, stream));
-    if (rc == GVD_OK)
-        rc = CU(err, drv->cuStreamSynchronize(stream));
-    gvd_gpu_pop(gpu);
-    return rc;
 }
 
 static int frame_to_host(gvd_frame *frame, int index, void *host,
@@ -77,7 +53,7 @@ static int frame_to_host(gvd_frame *frame, int index, void *host,
         .WidthInBytes = row,
         .Height = (size_t)plane->height,
     };
-    int rc = download(frame->owner, &copy, err);
+    int rc = gvd_buffer_download(frame->owner, &copy, err);
     if (rc == GVD_OK && !dense)
         pick_samples(frame, plane, target, host);
     if (!dense)
@@ -161,9 +137,7 @@ static int upload_planes(const gvd_frame *host, gvd_buffer *buffer,
 int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
 {
     gvd_gpu *gpu;
-    int rc = gvd_gpu_get(device, &gpu, err);
-    if (rc == GVD_OK)
-        rc = gvd_gpu_push(gpu, err);
+    int rc = gvd_gpu_enter(device, &gpu, err);
     if (rc < 0)
         return rc;
     gvd_buffer *buffer;

@@ -312,9 +312,7 @@ int gvd_cuda_session_open(const gvd_session_params *params, bool may_create,
     s->codec = gvd_cuda_codec_find(codec_id)->codec;
     s->reorders =
         s->codec == cudaVideoCodec_H264 || s->codec == cudaVideoCodec_HEVC;
-    int rc = gvd_gpu_get(params->device, &s->gpu, err);
-    if (rc == GVD_OK)
-        rc = gvd_gpu_push(s->gpu, err);
+    int rc = gvd_gpu_enter(params->device, &s->gpu, err);
     if (rc < 0) {
         free(s);
         return rc;
