@@ -4,8 +4,8 @@
 
 Wants the clips of `clips.py` (encode, derive) and, for the ceiling, the program
 that `make -C benchmarks` builds. Subjects take turns within a case, each in its
-own process, warm unless the case says cold; every run must give every frame, and
-both devices of gvdecode the same pixels, before a time counts.
+own process, warm unless subject or case says cold; every run must give every
+frame, and both devices of gvdecode the same pixels, before a time counts.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ HERE = Path(__file__).resolve().parent
 BATCH = 32
 WARM_FRAMES = 64
 OPENS = 20
+PAUSE = 0.05  # seconds between the opens of an otherwise idle process
 SESSIONS = (4, 7, 8, 9, 10, 12, 14)
 CPU = ("gvdecode cpu", "opencv cpu", "pyav cpu", "opencv upload")
-CUDA = ("gvdecode cuda", "opencv upload")
+COLD = "gvdecode cuda cold"
+NVDEC = ("gvdecode cuda", COLD)
+CUDA = (*NVDEC, "opencv upload")
 ONE_SESSION = "ceiling 1 session"
-SUBJECTS = (CEILING, ONE_SESSION, "gvdecode cuda", *CPU)
+SLOW = (*CPU, COLD, ONE_SESSION)  # as often as --cpu-repeats says
+SUBJECTS = (CEILING, ONE_SESSION, *NVDEC, *CPU)
 NEEDS = {"opencv cpu": "cv2", "opencv upload": "cv2", "pyav cpu": "av"}
 
 
@@ -48,9 +52,9 @@ class Case:
     note: str = ""
 
 
-LONG = (CEILING, ONE_SESSION, "gvdecode cuda")
+LONG = (CEILING, ONE_SESSION, *NVDEC)
 LONG_CPU = ("gvdecode cpu", "pyav cpu")
-SHORT = (CEILING, "gvdecode cuda", *CPU)
+SHORT = (CEILING, *NVDEC, *CPU)
 CASES = (
     Case(
         "1080p h264 gop30 rgb24",
@@ -103,7 +107,7 @@ class Bench:
         return self.servers[subject]
 
     def ceiling(self, stream: str) -> Server:
-        name = f"{CEILING} {stream}"
+        name = f"{CEILING} of {stream}"
         if name not in self.servers:
             command = [str(self.options.ceiling), "serve", *self.stream(stream)]
             self.servers[name] = Server(command)
@@ -139,7 +143,7 @@ class Bench:
 
     def drop(self, subject: str) -> None:
         """Ends the process of a subject that failed; the next case starts anew."""
-        for name in [name for name in self.servers if name.startswith(subject)]:
+        for name in [name for name in self.servers if name.split(" of ")[0] == subject]:
             self.servers.pop(name).close()
 
     def close(self) -> None:
@@ -186,7 +190,7 @@ class Run:
             self.notes[CEILING] = f"{self.sessions} sessions"
         elif subject == ONE_SESSION:
             self.ask_ceiling(1)
-        elif subject == "gvdecode cuda":
+        elif subject in NVDEC:
             if not self.is_gated_elsewhere():
                 self.ask(subject, "gate", self.limit)
             self.decode(subject, self.limit)
@@ -224,8 +228,8 @@ class Run:
             self.attempt(subject, "prepare")
         for turn in range(max(options.repeats, options.cpu_repeats)):
             for subject in list(self.subjects):
-                slow = subject in CPU or subject == ONE_SESSION
-                if turn < (options.cpu_repeats if slow else options.repeats):
+                turns = options.cpu_repeats if subject in SLOW else options.repeats
+                if turn < turns:
                     self.attempt(subject, "sample")
         for subject in self.subjects:
             note = self.notes.get(subject, "")
@@ -253,22 +257,25 @@ def decode_case(bench: Bench, case: Case) -> None:
         Run(bench, case, name, frames, limit, subjects).run()
 
 
-def first_warm(bench: Bench, codec: str) -> None:
-    """Later opens in one process, the first one not counted."""
+def first_warm(bench: Bench, codec: str, pause: float) -> None:
+    """Later opens in one loop of one process, the first one not counted."""
     case, path = f"first frame warm {codec}", bench.clip(f"{codec}_gop30")
+    note = "one open after the other"
+    if pause:
+        case += ", after a pause"
+        note = f"{pause * 1e3:.0f} ms of sleep before each open"
     if not path.exists():
         bench.results.leave_out(case, f"{path.name} (missing)")
         return
-    question = json.dumps({"do": "first", "path": str(path)})
+    question = {"do": "first", "path": str(path), "opens": OPENS + 1, "pause": pause}
     for subject in bench.usable(case, ("gvdecode cuda", "gvdecode cpu")):
         try:
-            server = bench.server(subject)
-            times = [float(server.ask(question)["ms"]) for _ in range(OPENS + 1)]
+            times = bench.server(subject).ask(json.dumps(question))["ms"]
         except ServerError as error:
             bench.drop(subject)
             bench.results.leave_out(case, f"{subject} ({error})")
             continue
-        bench.results.add(case, subject, "ms", times[1:])
+        bench.results.add(case, subject, "ms", times[1:], note=note)
 
 
 def fresh(command: list[str]) -> dict[str, float]:
@@ -301,8 +308,9 @@ def first_cold(
 
 
 def first_frames(bench: Bench) -> None:
-    first_warm(bench, "h264")
-    first_warm(bench, "hevc")
+    for pause in (0.0, PAUSE):
+        first_warm(bench, "h264", pause)
+        first_warm(bench, "hevc", pause)
     clip = str(bench.clip("h264_gop30"))
     script = [sys.executable, str(HERE / "first_frame.py")]
     alone, cold = "first frame no torch", "first frame cold process"
@@ -340,6 +348,8 @@ def parse_options() -> argparse.Namespace:
 
 def main() -> int:
     bench = Bench(parse_options())
+    keep = bench.options.keep
+    before = bench.results.before(keep) if keep else []  # --out may be the same
     try:
         for case in CASES:
             decode_case(bench, case)
@@ -351,8 +361,7 @@ def main() -> int:
     if not bench.results.rows:
         print("nothing could be measured", file=sys.stderr)
         return 1
-    if bench.options.keep:
-        bench.results.keep(bench.options.keep)
+    bench.results.keep(before)
     path = bench.results.write(bench.options.out)
     print(f"\n{bench.results.table()}\n\nwritten: {path}")
     return 0

@@ -180,24 +180,23 @@ class Results:
             rows[at] = replace(rows[at], note=note)
         return rows
 
-    def keep(self, out: Path) -> None:
-        """Takes over what the file in `out` has and this run has not measured.
-
-        The note of such a row names the commit that it comes from.
-        """
+    def before(self, out: Path) -> list[Row]:
+        """The rows of the file in `out`; their notes name the commit they come from."""
         path = out / f"{self.bench}-{device()}.json"
         if not path.exists():
-            return
-        before = json.loads(path.read_text())
-        have = {(row.case, row.subject, row.metric) for row in self.rows}
-        for old in before["rows"]:
-            row = Row(**old)
-            if (row.case, row.subject, row.metric) in have:
-                continue
+            return []
+        document = json.loads(path.read_text())
+        rows = [Row(**row) for row in document["rows"]]
+        for row in rows:
             if "of commit" not in row.note:
-                origin = f"of commit {before['commit']}"
+                origin = f"of commit {document['commit']}"
                 row.note = "; ".join(filter(None, (row.note, origin)))
-            self.rows.append(row)
+        return rows
+
+    def keep(self, before: list[Row]) -> None:
+        """Takes over the rows that this run has not measured."""
+        have = {(row.case, row.subject, row.metric) for row in self.rows}
+        self.rows += [r for r in before if (r.case, r.subject, r.metric) not in have]
 
     def write(self, out: Path = DEFAULT_OUT) -> Path:
         head, dirty = commit()

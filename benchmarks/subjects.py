@@ -4,15 +4,16 @@
 
 Reads lines of JSON such as {"do": "decode", "path": "a.mp4", "frames": 0} and
 answers each with one. `decode` is timed from the open to the last pixel touched
-(0 frames means all), `first` from the open to the first frame, `gate` compares
-the first and the last batch of the two devices of gvdecode. Every subject ends
-as RGB uint8 in its own best documented setting:
+(0 frames means all), `first` from each of several opens to the first frame, `gate`
+compares the first and the last batch of the two devices of gvdecode. Every subject
+ends as RGB uint8 in its own best documented setting:
 
-gvdecode cuda  CUDA tensors of 32 frames, NCHW
-gvdecode cpu   NumPy arrays of 32 frames, NHWC as OpenCV and PyAV give it
-opencv cpu     VideoCapture, then cvtColor into a reused array of 32 frames
-opencv upload  the same into pinned memory, then copied to the GPU and made NCHW
-pyav cpu       thread_type AUTO, then to_ndarray(format="rgb24")
+gvdecode cuda       CUDA tensors of 32 frames, NCHW
+gvdecode cuda cold  the same after gvdecode.trim(): no session is at hand
+gvdecode cpu        NumPy arrays of 32 frames, NHWC as OpenCV and PyAV give it
+opencv cpu          VideoCapture, then cvtColor into a reused array of 32 frames
+opencv upload       the same into pinned memory, then copied to the GPU and made NCHW
+pyav cpu            thread_type AUTO, then to_ndarray(format="rgb24")
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 BATCH = 32
@@ -56,6 +57,17 @@ def gvdecode_cuda(path: str, limit: int) -> Answer:
         seconds = perf_counter() - start
         note = how(video.stats)
     return {"frames": frames, "seconds": seconds, "note": note}
+
+
+def gvdecode_cuda_cold(path: str, limit: int) -> Answer:
+    """Gives sessions and buffers back first; all of that is over at the open."""
+    import torch
+
+    import gvdecode
+
+    gvdecode.trim()
+    torch.cuda.synchronize()
+    return gvdecode_cuda(path, limit)
 
 
 def gvdecode_cpu(path: str, limit: int) -> Answer:
@@ -169,8 +181,8 @@ def pyav_cpu(path: str, limit: int) -> Answer:
     return {"frames": frames, "seconds": seconds}
 
 
-def first(path: str, device: str) -> Answer:
-    """From the open to the first frame as a tensor of this device."""
+def first_frame(path: str, device: str) -> float:
+    """Milliseconds from the open to the first frame as a tensor of this device."""
     import gvdecode
 
     if device == "cuda":
@@ -186,8 +198,16 @@ def first(path: str, device: str) -> Answer:
             torch.cuda.synchronize()
         else:
             frame.numpy()
-        milliseconds = (perf_counter() - start) * 1e3
-    return {"ms": milliseconds}
+        return (perf_counter() - start) * 1e3
+
+
+def first(path: str, device: str, opens: int, pause: float) -> Answer:
+    """So many opens in one loop, with so many seconds of sleep before each."""
+    times = []
+    for _ in range(opens):
+        sleep(pause)
+        times.append(first_frame(path, device))
+    return {"ms": times}
 
 
 def ends(path: str, device: str, limit: int) -> tuple[int, Any, Any]:
@@ -224,6 +244,7 @@ def gate(path: str, limit: int) -> Answer:
 
 SUBJECTS: dict[str, Callable[[str, int], Answer]] = {
     "gvdecode cuda": gvdecode_cuda,
+    "gvdecode cuda cold": gvdecode_cuda_cold,
     "gvdecode cpu": gvdecode_cpu,
     "opencv cpu": opencv_cpu,
     "pyav cpu": pyav_cpu,
@@ -235,7 +256,8 @@ def answer(subject: str, question: dict[str, Any]) -> Answer:
     path, frames = question["path"], question.get("frames", 0)
     try:
         if question["do"] == "first":
-            return first(path, subject.split()[1])
+            device = subject.split()[1]
+            return first(path, device, question["opens"], question["pause"])
         if question["do"] == "gate":
             return gate(path, frames)
         return SUBJECTS[subject](path, frames)

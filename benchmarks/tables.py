@@ -64,7 +64,7 @@ def figures() -> str:
             if any(row["metric"] == metric for row in document["rows"]):
                 parts += [*sequential(document, metric), ""]
         kept = {
-            row["note"].split(KEPT)[1]
+            row["note"].split(KEPT)[1].split(";")[0]
             for row in document["rows"]
             if KEPT in row["note"]
         }

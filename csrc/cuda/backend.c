@@ -7,8 +7,7 @@
 #include "cuda/session.h"
 
 // Sessions for a number of engines: while some are flushed, the others keep
-// every engine busy. On seven engines 12 did best with short clips of H.264;
-// with long ones 8 to 14 could not be told apart.
+// every engine busy.
 static int sessions_for(int engines)
 {
     return engines + (5 * engines + 6) / 7;
