@@ -83,11 +83,14 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .memory_limit = r->params.memory_limit,
         .frame_bytes = (int64_t)media->width * media->height * 3 / 2,
     };
-    if (p.memory_limit <= 0)
-        p.memory_limit = cuda ? gvd_cuda_memory_default(r->device.id)
-                              : gvd_cpu_memory_default();
     choose_workers(pass, &p);
-    return gvd_scheduler_create(&p, &pass->scheduler, err);
+    int rc = gvd_scheduler_create(&p, &pass->scheduler, err);
+    // To ask takes a while: decoding has begun meanwhile.
+    if (rc == GVD_OK && p.memory_limit <= 0)
+        gvd_scheduler_set_limit(pass->scheduler,
+                                cuda ? gvd_cuda_memory_default(r->device.id)
+                                     : gvd_cpu_memory_default());
+    return rc;
 }
 
 static int create_stages(gvd_pass *pass, gvd_error *err)

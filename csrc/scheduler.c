@@ -33,6 +33,7 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     s->params = *params;
     s->frame_bytes = params->frame_bytes > 0 ? params->frame_bytes : 1;
     s->session_cap = params->workers;
+    s->memory_limit = params->memory_limit;
     gvd_plan_init(&s->plan);
     gvd_index_init(&s->index, &params->session.stream->media);
     pthread_mutex_init(&s->lock, NULL);
@@ -50,6 +51,14 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     }
     *out = s;
     return rc;
+}
+
+void gvd_scheduler_set_limit(gvd_scheduler *scheduler, int64_t bytes)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    scheduler->memory_limit = bytes;
+    gvd_scheduler_wake_locked(scheduler);
+    pthread_mutex_unlock(&scheduler->lock);
 }
 
 static void cancel_tasks(gvd_task *list)

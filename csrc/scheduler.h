@@ -36,8 +36,8 @@ typedef struct gvd_scheduler_params {
     bool insist;                // open a session for each at any price
     const char *workers_reason; // why not more; a literal
     int threads;                // cores for decoders that thread themselves
-    int64_t memory_limit;
-    int64_t frame_bytes; // about, until frames tell
+    int64_t memory_limit;       // or 0: gvd_scheduler_set_limit follows
+    int64_t frame_bytes;        // about, until frames tell
 } gvd_scheduler_params;
 
 typedef struct gvd_scheduler gvd_scheduler;
@@ -49,6 +49,9 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
 // for ever) has passed.
 int gvd_scheduler_next(gvd_scheduler *scheduler, int timeout_ms,
                        gvd_frame **out, gvd_error *err);
+
+// Bytes of frames that may wait their turn.
+void gvd_scheduler_set_limit(gvd_scheduler *scheduler, int64_t bytes);
 
 void gvd_scheduler_submit(gvd_scheduler *scheduler, gvd_task *task);
 

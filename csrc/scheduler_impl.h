@@ -68,6 +68,7 @@ struct gvd_scheduler {
     int open_sessions;
     bool no_backend; // it refuses the stream: the fallback does all jobs
     int session_cap; // more could not be had
+    int64_t memory_limit;
     int running_jobs;
     int64_t longest_job; // shown packets
     int64_t queued_bytes, held_bytes, frame_bytes;

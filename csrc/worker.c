@@ -199,7 +199,7 @@ static bool fits_locked(gvd_scheduler *s, const gvd_job *job)
 {
     if (job == s->head || s->longest_job == 0)
         return true;
-    int64_t fit = s->params.memory_limit / s->frame_bytes;
+    int64_t fit = s->memory_limit / s->frame_bytes;
     bool fits = s->running_jobs < 1 + 2 * fit / s->longest_job;
     if (!fits)
         s->fewer_reason = "the memory limit holds no more GOPs";

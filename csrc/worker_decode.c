@@ -103,7 +103,7 @@ static int identify(gvd_worker *w, gvd_frame *frame)
 static bool has_room_locked(const gvd_scheduler *s, const gvd_job *job,
                             int64_t bytes)
 {
-    if (s->held_bytes + bytes <= s->params.memory_limit)
+    if (s->held_bytes + bytes <= s->memory_limit)
         return true;
     return job == s->head && job->frame_count < GVD_HEAD_FRAMES;
 }
