@@ -33,7 +33,8 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     s->params = *params;
     s->frame_bytes = params->frame_bytes > 0 ? params->frame_bytes : 1;
     s->session_cap = params->workers;
-    s->memory_limit = params->memory_limit;
+    s->memory_limit =
+        params->memory_limit > 0 ? params->memory_limit : INT64_MAX / 4;
     gvd_plan_init(&s->plan);
     gvd_index_init(&s->index, &params->session.stream->media);
     pthread_mutex_init(&s->lock, NULL);
