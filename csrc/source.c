@@ -21,6 +21,7 @@
 struct gvd_source {
     // Immutable after open.
     AVFormatContext *format;
+    AVIOContext *file; // a regular file's, or NULL
     AVIOContext *pipe; // for pipes and FIFOs, else NULL
     AVStream *av_stream;
     enum gvd_bitstream bitstream;
@@ -95,6 +96,37 @@ static int fail_open(int code, gvd_error *err)
     return err ? err->code : GVD_ERR_OPEN;
 }
 
+// To ask every demuxer takes longer than to read the header of an MP4 file. The
+// two that most videos are in say who they are in their first bytes.
+static const AVInputFormat *recognise(AVIOContext *file)
+{
+    uint8_t head[8];
+    const char *name = NULL;
+    if (avio_read(file, head, sizeof head) == sizeof head) {
+        if (!memcmp(head + 4, "ftyp", 4))
+            name = "mov";
+        else if (!memcmp(head, "\x1a\x45\xdf\xa3", 4))
+            name = "matroska";
+    }
+    avio_seek(file, 0, SEEK_SET);
+    return name ? av_find_input_format(name) : NULL;
+}
+
+static int open_input(gvd_source *s, const char *target, bool url,
+                      AVDictionary **options)
+{
+    const AVInputFormat *format = NULL;
+    if (!url && !s->pipe) {
+        int code = avio_open2(&s->file, target, AVIO_FLAG_READ,
+                              &s->format->interrupt_callback, NULL);
+        if (code < 0)
+            return code;
+        s->format->pb = s->file;
+        format = recognise(s->file);
+    }
+    return avformat_open_input(&s->format, target, format, options);
+}
+
 static int open_format(gvd_source *s, const gvd_source_params *params,
                        gvd_error *err)
 {
@@ -118,8 +150,7 @@ static int open_format(gvd_source *s, const gvd_source_params *params,
     }
     // A path may begin with something that looks like a protocol.
     char *target = av_asprintf("%s%s", url ? "" : "file:", params->url);
-    int code = target ? avformat_open_input(&s->format, target, NULL, &options)
-                      : AVERROR(ENOMEM);
+    int code = target ? open_input(s, target, url, &options) : AVERROR(ENOMEM);
     av_free(target);
     av_dict_free(&options);
     return code < 0 ? fail_open(code, err) : GVD_OK;
@@ -231,6 +262,7 @@ void gvd_source_close(gvd_source **source)
         return;
     av_bsf_free(&s->filter);
     avformat_close_input(&s->format);
+    avio_closep(&s->file);
     gvd_pipe_close(&s->pipe);
     free(s);
 }
