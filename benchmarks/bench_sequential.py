@@ -336,6 +336,9 @@ def parse_options() -> argparse.Namespace:
         "--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT"
     )
     parser.add_argument(
+        "--cases", default="", metavar="TEXT", help="only cases whose name has it"
+    )
+    parser.add_argument(
         "--keep",
         type=Path,
         metavar="DIR",
@@ -352,10 +355,12 @@ def main() -> int:
     before = bench.results.before(keep) if keep else []  # --out may be the same
     try:
         for case in CASES:
-            decode_case(bench, case)
+            if bench.options.cases in case.name:
+                decode_case(bench, case)
             if bench.results.rows:  # what is measured outlives a later crash
                 bench.results.write(bench.options.out)
-        first_frames(bench)
+        if bench.options.cases in "first frame":
+            first_frames(bench)
     finally:
         bench.close()
     if not bench.results.rows:

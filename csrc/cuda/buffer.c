@@ -6,11 +6,20 @@
 
 #define IDLE_LIMIT ((size_t)8 << 30)
 
+// Idle buffers of one size, so that none has to be looked for.
+typedef struct shelf {
+    const gvd_gpu *gpu;
+    size_t capacity;
+    gvd_buffer *first, *last; // first is idle longest
+    struct shelf *next;
+} shelf;
+
 static struct {
     pthread_mutex_t lock;
     // Guarded by lock.
-    gvd_buffer *first, *last; // first is idle longest
+    shelf *shelves; // stay once they are there
     size_t bytes;
+    int64_t puts; // counts them, to know which buffer is idle longest
 } idle = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void destroy(gvd_buffer *b)
@@ -23,14 +32,12 @@ static void destroy(gvd_buffer *b)
     free(b);
 }
 
-static gvd_buffer *unlink_locked(gvd_buffer *before, gvd_buffer *b)
+static gvd_buffer *pop_locked(shelf *from)
 {
-    if (before)
-        before->next = b->next;
-    else
-        idle.first = b->next;
-    if (idle.last == b)
-        idle.last = before;
+    gvd_buffer *b = from->first;
+    from->first = b->next;
+    if (!from->first)
+        from->last = NULL;
     b->next = NULL;
     idle.bytes -= b->capacity;
     return b;
@@ -41,16 +48,47 @@ static gvd_buffer *unlink_locked(gvd_buffer *before, gvd_buffer *b)
 static gvd_buffer *take(const gvd_gpu *gpu, size_t bytes)
 {
     pthread_mutex_lock(&idle.lock);
-    gvd_buffer *before = NULL, *b = idle.first;
-    while (b && (b->gpu != gpu || b->capacity < bytes ||
-                 b->capacity > bytes + bytes / 4)) {
-        before = b;
-        b = b->next;
-    }
-    if (b)
-        unlink_locked(before, b);
+    shelf *at = idle.shelves;
+    while (at && (!at->first || at->gpu != gpu || at->capacity < bytes ||
+                  at->capacity > bytes + bytes / 4))
+        at = at->next;
+    gvd_buffer *b = at ? pop_locked(at) : NULL;
     pthread_mutex_unlock(&idle.lock);
     return b;
+}
+
+// False without memory for another shelf.
+static bool push_locked(gvd_buffer *b)
+{
+    shelf *at = idle.shelves;
+    while (at && (at->gpu != b->gpu || at->capacity != b->capacity))
+        at = at->next;
+    if (!at) {
+        at = calloc(1, sizeof *at);
+        if (!at)
+            return false;
+        *at = (shelf){b->gpu, b->capacity, NULL, NULL, idle.shelves};
+        idle.shelves = at;
+    }
+    if (at->last)
+        at->last->next = b;
+    else
+        at->first = b;
+    at->last = b;
+    b->put = idle.puts++;
+    idle.bytes += b->capacity;
+    return true;
+}
+
+// NULL for any GPU.
+static shelf *find_oldest_locked(const gvd_gpu *gpu)
+{
+    shelf *oldest = NULL;
+    for (shelf *at = idle.shelves; at; at = at->next)
+        if (at->first && (!gpu || at->gpu == gpu) &&
+            (!oldest || at->first->put < oldest->first->put))
+            oldest = at;
+    return oldest;
 }
 
 // Frees idle buffers, oldest first, until no more than `keep` bytes are left.
@@ -58,13 +96,9 @@ static void shrink(const gvd_gpu *gpu, size_t keep)
 {
     for (;;) {
         pthread_mutex_lock(&idle.lock);
-        gvd_buffer *before = NULL, *b = idle.bytes > keep ? idle.first : NULL;
-        while (b && b->gpu != gpu) {
-            before = b;
-            b = b->next;
-        }
-        if (b)
-            unlink_locked(before, b);
+        shelf *from = find_oldest_locked(gpu);
+        bool over = from && (keep == 0 || idle.bytes > keep);
+        gvd_buffer *b = over ? pop_locked(from) : NULL;
         pthread_mutex_unlock(&idle.lock);
         if (!b)
             return;
@@ -217,14 +251,13 @@ void gvd_buffer_put(gvd_buffer **buffer)
         gvd_gpu_pop(gpu);
     }
     pthread_mutex_lock(&idle.lock);
-    if (idle.last)
-        idle.last->next = b;
-    else
-        idle.first = b;
-    idle.last = b;
-    idle.bytes += b->capacity;
+    bool kept = push_locked(b);
     bool full = idle.bytes > IDLE_LIMIT;
     pthread_mutex_unlock(&idle.lock);
+    if (!kept && gvd_gpu_push(gpu, NULL) == GVD_OK) {
+        destroy(b);
+        gvd_gpu_pop(gpu);
+    }
     if (full && gvd_gpu_push(gpu, NULL) == GVD_OK) {
         shrink(gpu, IDLE_LIMIT);
         gvd_gpu_pop(gpu);
@@ -235,7 +268,8 @@ void gvd_buffer_trim(void)
 {
     for (int i = 0; i < GVD_MAX_GPUS; i++) {
         pthread_mutex_lock(&idle.lock);
-        gvd_gpu *gpu = idle.first ? idle.first->gpu : NULL;
+        const shelf *oldest = find_oldest_locked(NULL);
+        gvd_gpu *gpu = oldest ? oldest->first->gpu : NULL;
         pthread_mutex_unlock(&idle.lock);
         if (!gpu || gvd_gpu_push(gpu, NULL) < 0)
             return;

@@ -19,6 +19,7 @@ struct gvd_buffer {
     size_t capacity;
     CUevent event;
     gvd_buffer *next; // while it is idle
+    int64_t put;      // when it became so, counted
 
     pthread_mutex_t lock;
     // Guarded by lock. Streams that were handed the contents and whose work
