@@ -8,7 +8,7 @@ ifeq ($(PYTHON),$(VENV)/bin/python)
 READY  := $(VENV)/ready
 endif
 
-.PHONY: build lint test ctest ctest-asan ctest-tsan wheel clean
+.PHONY: build lint test exact ctest ctest-asan ctest-tsan wheel clean
 
 build: $(READY)
 	$(PYTHON) -m pip install -q --no-build-isolation --no-deps -e .
@@ -18,6 +18,25 @@ test: build
 
 lint: $(READY)
 	$(PYTHON) -m pre_commit run --all-files
+
+# Every frame of real and made clips against a plain libavcodec loop, which is
+# linked with the libav that the build is.
+EXACT  := build/exact
+AV     := $(foreach lib,format codec util,libav$(lib)$(GVD_FFMPEG_SUFFIX))
+MEDIA  := $(wildcard $(foreach part,clips quirks broken,../shared/media/$(part)))
+
+exact: build $(EXACT)/reference
+	$(PYTHON) tests/exact_clips.py $(EXACT)/clips
+	$(PYTHON) benchmarks/references.py $(EXACT)/clips $(MEDIA) \
+	    --program $(EXACT)/reference --out $(EXACT)/references
+	$(PYTHON) benchmarks/bench_exact.py $(EXACT)/clips $(MEDIA) \
+	    --references $(EXACT)/references
+
+$(EXACT)/reference: tests/c/reference.c packaging/cflags
+	@mkdir -p $(@D) && echo "CC $@"
+	@$(CC) $(shell cat packaging/cflags) -O2 -o $@ $< \
+	    $(shell pkg-config --cflags --libs $(AV)) \
+	    -Wl,-rpath,$(shell pkg-config --variable=libdir $(lastword $(AV)))
 
 wheel:
 	bash packaging/wheel.sh

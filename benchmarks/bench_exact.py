@@ -1,10 +1,12 @@
-"""Are the pixels right? Every row of `exact`.
+"""Are the frames right? Every row of `exact`.
 
     python bench_exact.py CLIP_OR_FOLDER... --references DIR
 
 Every decoded frame, on the CPU and where there is a GPU on that too, is compared
-with the MD5s that `references.py` took from ffmpeg; and the RGB of the CPU with
-that of the GPU, byte for byte. A clip that gvdecode refuses is no row.
+with what `references.py` took from libavcodec: how many there are, in which
+order, when each is shown, its size, its format and the MD5 of its planes. And the
+RGB of the CPU is compared with that of the GPU, byte for byte. A file that both
+refuse is equal: no frames.
 """
 
 from __future__ import annotations
@@ -18,16 +20,21 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy
-from references import clips_in, read_reference
+from references import Picture, Reference, clips_in, read_reference
 from results import DEFAULT_OUT, Results, cores, gpu
 
 import gvdecode
+from gvdecode import _core
 
 BATCH = 32
 AHEAD = 64  # frames that wait for their MD5
+
+# Files whose frames are known to differ, and why: their rows say so, and they do
+# not count as a failure. "NAME" is for both devices, "NAME cuda" for one.
+KNOWN: dict[str, str] = {}
 
 
 def host_array(plane: Any, device: str) -> Any:
@@ -39,29 +46,31 @@ def host_array(plane: Any, device: str) -> Any:
     return numpy.ascontiguousarray(numpy.from_dlpack(plane))
 
 
-def md5(planes: list[Any]) -> str:
+def picture(frame: Any, planes: list[Any]) -> Picture:
     digest = hashlib.md5(usedforsecurity=False)
     for plane in planes:
         digest.update(plane)
-    return digest.hexdigest()
+    size = frame.width, frame.height
+    return Picture(frame.pts, *size, frame.pixel_format, digest.hexdigest())
 
 
-def native_md5s(video: Any, device: str) -> Iterator[str]:
-    """The MD5 of every frame's planes, in order; hashed beside the decoding."""
-    waiting: deque[Future[str]] = deque()
+def native_pictures(video: Any, device: str) -> Iterator[Picture]:
+    """Every frame, in order; hashed beside the decoding."""
+    waiting: deque[Future[Picture]] = deque()
     with ThreadPoolExecutor(cores()) as pool:
         for frame in video:
             planes = [host_array(plane, device) for plane in frame.planes]
-            waiting.append(pool.submit(md5, planes))
+            waiting.append(pool.submit(picture, frame, planes))
             if len(waiting) == AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def differing(found: list[str], wanted: list[str]) -> int:
-    """Frames that are wrong, missing or too many."""
-    return sum(a != b for a, b in zip_longest(found, wanted))
+def rgb_pictures(video: Any) -> Iterator[Picture]:
+    """Every frame without its pixels, where these are no planes of YUV."""
+    for frame in video:
+        yield Picture(frame.pts, frame.width, frame.height, "", "")
 
 
 def fallback_note(video: Any, device: str) -> str:
@@ -74,25 +83,52 @@ def fallback_note(video: Any, device: str) -> str:
     return f"{count} frames decoded on the CPU" if count else ""
 
 
-def compare_native(results: Results, clip: Path, wanted: list[str], device: str) -> int:
-    """Adds the clip's row and returns the number of differing frames."""
-    limit = len(wanted) + 1  # one more than there should be is an error too
+def decode(
+    clip: Path, device: str, planar: bool, limit: int
+) -> tuple[list[Picture], str]:
+    """The clip's frames, `limit` at most, and what to note about them."""
+    form: Literal["native", "rgb24"] = "native" if planar else "rgb24"
     try:
         with gvdecode.VideoDecoder(
-            str(clip), device=device, pixel_format="native", fallback="silent"
+            str(clip), device=device, pixel_format=form, fallback="silent"
         ) as video:
-            found = list(islice(native_md5s(video, device), limit))
-            note = fallback_note(video, device)
-    except gvdecode.UnsupportedError as error:
-        results.leave_out(clip.name, f"{device} ({error})")
-        return 0
+            frames = native_pictures(video, device) if planar else rgb_pictures(video)
+            found = list(islice(frames, limit))
+            return found, fallback_note(video, device)
     except gvdecode.Error as error:
-        found, note = [], f"{type(error).__name__}: {error}"
-    bad = differing(found, wanted)
-    if len(found) != len(wanted):
-        note = "; ".join(filter(None, (note, f"{len(found)} frames")))
-    results.add(clip.name, device, "differing frames", [bad], n=len(wanted), note=note)
-    return bad
+        return [], f"{type(error).__name__}: {error}"
+
+
+def first_difference(found: list[Picture], wanted: list[Picture]) -> str:
+    """In words; nothing where there is none."""
+    for number, (a, b) in enumerate(zip_longest(found, wanted)):
+        if a is None or b is None:
+            return f"{len(found)} frames, not {len(wanted)}"
+        if a != b:
+            names = [n for n, x, y in zip(a._fields, a, b, strict=True) if x != y]
+            values = [f"{n} {getattr(a, n)}, not {getattr(b, n)}" for n in names]
+            return f"first in frame {number}: {', '.join(values)}"
+    return ""
+
+
+def compare(results: Results, clip: Path, reference: Reference, device: str) -> int:
+    """Adds the clip's row; the number of differing frames that nobody knows of."""
+    wanted = reference.expected()
+    if not reference.planar:
+        wanted = [one._replace(pixel_format="", md5="") for one in wanted]
+    # One more than there should be is an error too.
+    found, note = decode(clip, device, reference.planar, len(wanted) + 1)
+    bad = sum(a != b for a, b in zip_longest(found, wanted))
+    notes = [note, first_difference(found, wanted)]
+    if not reference.planar:
+        form = reference.pictures[0].pixel_format
+        notes.append(f"{form} is no planar YUV: number, times and sizes only")
+    known = KNOWN.get(clip.name) or KNOWN.get(f"{clip.name} {device}", "")
+    if bad and known:
+        notes.append(f"known: {known}")
+    text = "; ".join(filter(None, notes))
+    results.add(clip.name, device, "differing frames", [bad], n=len(wanted), note=text)
+    return 0 if known else bad
 
 
 def rgb_difference(clip: Path) -> tuple[int, int, str]:
@@ -141,30 +177,48 @@ def usable_devices(asked: str) -> list[str]:
     return [device for device in found if asked in (device, "all")]
 
 
+def compare_all(results: Results, options: argparse.Namespace) -> int:
+    """All rows; the number of differences that nobody knows of."""
+    devices, bad, with_frames = usable_devices(options.device), 0, []
+    for clip in clips_in(options.clips):
+        path = options.references / f"{clip.name}.ref"
+        if not path.exists():
+            results.leave_out(clip.name, "no reference")
+            continue
+        reference = read_reference(path)
+        if reference.libav != _core.libav_version():
+            raise SystemExit(
+                f"{path} was made by libav {reference.libav}, "
+                f"gvdecode has {_core.libav_version()}"
+            )
+        bad += sum(compare(results, clip, reference, device) for device in devices)
+        if reference.pictures:
+            with_frames.append(clip)
+    if "cuda" in devices:
+        bad += compare_devices(results, with_frames)
+    return bad
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("clips", type=Path, nargs="+", help="files or folders")
-    parser.add_argument("--references", type=Path, required=True, help="folder of MD5s")
+    parser.add_argument("--references", type=Path, required=True, help="a folder")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
     parser.add_argument("--device", choices=("all", "cpu", "cuda"), default="all")
     options = parser.parse_args()
-    results, bad, compared = Results("exact"), 0, []
-    devices = usable_devices(options.device)
-    for clip in clips_in(options.clips):
-        reference = options.references / f"{clip.name}.md5"
-        if not reference.exists():
-            results.leave_out(clip.name, "no reference")
-            continue
-        wanted = read_reference(reference)
-        bad += sum(compare_native(results, clip, wanted, name) for name in devices)
-        compared.append(clip)
-    if "cuda" in devices:
-        bad += compare_devices(results, compared)
+    results = Results("exact")
+    bad = compare_all(results, options)
     if not results.rows:
         print("nothing could be compared", file=sys.stderr)
         return 1
+    for listing in (path / "not_made.txt" for path in options.clips):
+        for line in listing.read_text().splitlines() if listing.exists() else ():
+            results.leave_out(*line.split(": ", 1))
     path = results.write(options.out)
-    print(f"\n{results.table()}\n\nwritten: {path}")
+    rows = [row for row in results.rows if row.median]
+    for row in rows:
+        print(f"differs: {row.case}, {row.subject}: {row.median:g}; {row.note}")
+    print(f"{len(results.rows)} rows, {len(rows)} differ; written: {path}")
     return 1 if bad else 0
 
 
