@@ -1,53 +1,33 @@
-#include "nal.h"
+// Framing and parameter sets of every codec, and what VP8 and VP9 packets tell.
+#include "nal_impl.h"
 
-enum {
-    H264_SLICE_FIRST = 1,
-    H264_IDR = 5,
-    H264_SEI = 6,
-    H264_SPS = 7,
-    H264_PPS = 8,
-    H264_SEI_RECOVERY_POINT = 6,
+#include <limits.h>
+#include <string.h>
 
-    HEVC_RASL_N = 8,
-    HEVC_RASL_R = 9,
-    HEVC_BLA_FIRST = 16,
-    HEVC_IDR_W_RADL = 19,
-    HEVC_IDR_N_LP = 20,
-    HEVC_CRA = 21,
-    HEVC_VCL_END = 32,
-    HEVC_PPS = 34,
-};
-
-typedef struct nal_reader {
-    const uint8_t *at, *end;
-    int length_size;
-} nal_reader;
-
-typedef struct nal_unit {
-    const uint8_t *data;
-    size_t size;
-} nal_unit;
+// --- framing ---
 
 static const uint8_t *find_start_code(const uint8_t *at, const uint8_t *end)
 {
-    for (; end - at >= 3; at++)
+    while (end - at >= 3) {
         if (at[0] == 0 && at[1] == 0 && at[2] == 1)
             return at;
+        at += at[2] ? 3 : 1;
+    }
     return end;
 }
 
-static bool next_annexb(nal_reader *reader, nal_unit *unit)
+static bool next_annexb(gvd_nal_reader *reader, gvd_nal_unit *unit)
 {
     const uint8_t *start = find_start_code(reader->at, reader->end);
     if (reader->end - start < 4)
         return false;
     unit->data = start + 3;
-    reader->at = find_start_code(unit->data, reader->end);
-    unit->size = (size_t)(reader->at - unit->data);
+    unit->size = (size_t)(reader->end - unit->data);
+    reader->at = unit->data;
     return true;
 }
 
-static bool next_prefixed(nal_reader *reader, nal_unit *unit)
+static bool next_prefixed(gvd_nal_reader *reader, gvd_nal_unit *unit)
 {
     if (reader->end - reader->at <= reader->length_size)
         return false;
@@ -62,104 +42,122 @@ static bool next_prefixed(nal_reader *reader, nal_unit *unit)
     return true;
 }
 
-static bool next_unit(nal_reader *reader, nal_unit *unit)
+bool gvd_nal_next(gvd_nal_reader *reader, gvd_nal_unit *unit)
 {
-    return reader->length_size ? next_prefixed(reader, unit)
-                               : next_annexb(reader, unit);
+    bool found;
+    do
+        found = reader->length_size ? next_prefixed(reader, unit)
+                                    : next_annexb(reader, unit);
+    while (found && unit->data[0] & 0x80); // the forbidden bit
+    return found;
 }
 
-// Reads a NAL unit's payload past its emulation prevention bytes.
-typedef struct payload_reader {
-    const uint8_t *at, *end;
-    int zeros;
-} payload_reader;
-
-// The next byte, or -1 at the end.
-static int next_byte(payload_reader *reader)
+// True if a length points outside of the packet: decoders then take none of it.
+// As in libavcodec, up to three bytes behind the last unit do not count.
+static bool is_torn(gvd_nal_reader reader)
 {
-    if (reader->zeros >= 2 && reader->at < reader->end && *reader->at == 3) {
-        reader->at++;
-        reader->zeros = 0;
-    }
-    if (reader->at >= reader->end)
-        return -1;
-    int byte = *reader->at++;
-    reader->zeros = byte == 0 ? reader->zeros + 1 : 0;
-    return byte;
+    gvd_nal_unit unit;
+    bool sound = true;
+    while (sound && reader.end - reader.at >= 4)
+        sound = next_prefixed(&reader, &unit);
+    return !sound;
 }
 
-// A number of an SEI message's head: 255 for every 0xff, and what follows.
-static int next_sei_number(payload_reader *reader)
+// --- parameter sets ---
+
+int gvd_extradata_length_size(enum gvd_bitstream bitstream,
+                              const uint8_t *extradata, size_t size)
 {
-    int number = 0, byte;
-    while ((byte = next_byte(reader)) == 255 && number < 1 << 20)
-        number += 255;
-    return byte < 0 ? -1 : number + byte;
+    // Both boxes begin with configurationVersion 1; Annex B begins with 0.
+    if (bitstream == GVD_BITSTREAM_H264 && size >= 7 && extradata[0] == 1)
+        return (extradata[4] & 3) + 1;
+    if (bitstream == GVD_BITSTREAM_HEVC && size >= 23 && extradata[0] == 1)
+        return (extradata[21] & 3) + 1;
+    return 0;
 }
 
-// True for a recovery point whose recovery_frame_cnt is 0: every picture from
-// this one on, in output order, is right when decoding starts here.
-static bool is_exact_recovery_point(const nal_unit *sei)
+bool gvd_extradata_is_420p8(enum gvd_bitstream bitstream,
+                            const uint8_t *extradata, size_t size)
 {
-    payload_reader reader = {sei->data + 1, sei->data + sei->size, 0};
-    for (;;) {
-        int type = next_sei_number(&reader);
-        int size = next_sei_number(&reader);
-        if (type < 0 || size < 0)
-            return false;
-        for (int i = 0; i < size; i++) {
-            int byte = next_byte(&reader);
-            if (byte < 0)
-                return false;
-            if (type == H264_SEI_RECOVERY_POINT)
-                return byte & 0x80; // ue(v) 0 is the single bit 1
-        }
-    }
+    if (gvd_extradata_length_size(bitstream, extradata, size) == 0)
+        return false;
+    if (bitstream == GVD_BITSTREAM_HEVC)
+        return (extradata[16] & 3) == 1 && (extradata[17] & 7) == 0 &&
+               (extradata[18] & 7) == 0;
+    size_t sps_size = size >= 8 ? (size_t)extradata[6] << 8 | extradata[7] : 0;
+    return (extradata[5] & 31) > 0 && size >= 8 && sps_size <= size - 8 &&
+           gvd_h264_sps_is_420p8(extradata + 8, sps_size);
 }
 
-static void classify_h264(gvd_packet *packet, nal_reader reader)
+static void take_unit(gvd_classifier *classifier, const gvd_nal_unit *unit)
 {
-    bool recovery = false, sps = false, pps = false;
-    nal_unit unit;
-    while (next_unit(&reader, &unit)) {
-        int type = unit.data[0] & 31;
-        sps |= type == H264_SPS;
-        pps |= type == H264_PPS;
-        if (type == H264_SEI)
-            recovery |= is_exact_recovery_point(&unit);
-        packet->parameters = sps || pps;
-        packet->all_parameters = sps && pps;
-        if (type < H264_SLICE_FIRST || type > H264_IDR)
-            continue;
-        if (type == H264_IDR)
-            packet->entry = GVD_ENTRY_CLOSED;
-        else if (packet->key && recovery)
-            packet->entry = GVD_ENTRY_OPEN;
-        return; // what follows the first slice tells nothing new
-    }
+    if (classifier->bitstream == GVD_BITSTREAM_H264)
+        gvd_h264_take(&classifier->h264, unit);
+    else
+        gvd_hevc_take(&classifier->hevc, unit);
 }
 
-static void classify_hevc(gvd_packet *packet, nal_reader reader)
+// A list of avcC or hvcC: so many units, each with two bytes of length.
+static void take_list(gvd_classifier *classifier, gvd_nal_reader *reader,
+                      unsigned count)
 {
-    unsigned sets = 0; // a bit each: VPS, SPS, PPS
-    nal_unit unit;
-    while (next_unit(&reader, &unit)) {
-        int type = unit.data[0] >> 1 & 63;
-        if (type >= HEVC_VCL_END) {
-            if (type <= HEVC_PPS)
-                sets |= 1u << (type - HEVC_VCL_END);
-            packet->parameters = sets != 0;
-            packet->all_parameters = sets == 7;
-            continue;
-        }
-        if (type == HEVC_IDR_W_RADL || type == HEVC_IDR_N_LP)
-            packet->entry = GVD_ENTRY_CLOSED;
-        else if (type >= HEVC_BLA_FIRST && type <= HEVC_CRA)
-            packet->entry = GVD_ENTRY_OPEN;
-        packet->skippable = type == HEVC_RASL_N || type == HEVC_RASL_R;
-        return;
+    gvd_nal_unit unit;
+    for (; count > 0 && gvd_nal_next(reader, &unit); count--)
+        take_unit(classifier, &unit);
+}
+
+static void take_avcc(gvd_classifier *classifier, gvd_nal_reader reader)
+{
+    reader.at += 5;
+    take_list(classifier, &reader, *reader.at++ & 31);
+    if (reader.at < reader.end)
+        take_list(classifier, &reader, *reader.at++);
+}
+
+static void take_hvcc(gvd_classifier *classifier, gvd_nal_reader reader)
+{
+    reader.at += 22;
+    for (unsigned lists = *reader.at++; lists > 0; lists--) {
+        if (reader.end - reader.at < 3)
+            return;
+        unsigned count = (unsigned)reader.at[1] << 8 | reader.at[2];
+        reader.at += 3;
+        take_list(classifier, &reader, count);
     }
 }
+
+void gvd_classifier_learn(gvd_classifier *classifier, const uint8_t *extradata,
+                          size_t size)
+{
+    enum gvd_bitstream bitstream = classifier->bitstream;
+    bool boxed = gvd_extradata_length_size(bitstream, extradata, size) > 0;
+    gvd_nal_reader reader = {extradata, extradata + size, boxed ? 2 : 0};
+    if (bitstream == GVD_BITSTREAM_AV1) {
+        size_t head = size >= 4 && extradata[0] == 0x81 ? 4 : 0; // av1C
+        gvd_av1_take(&classifier->av1, extradata + head, size - head);
+    } else if (bitstream == GVD_BITSTREAM_H264 && boxed) {
+        take_avcc(classifier, reader);
+    } else if (bitstream == GVD_BITSTREAM_HEVC && boxed) {
+        take_hvcc(classifier, reader);
+    } else if (bitstream == GVD_BITSTREAM_H264 ||
+               bitstream == GVD_BITSTREAM_HEVC) {
+        take_list(classifier, &reader, UINT_MAX);
+    }
+}
+
+void gvd_classifier_init(gvd_classifier *classifier,
+                         enum gvd_bitstream bitstream, const uint8_t *extradata,
+                         size_t size)
+{
+    memset(classifier, 0, sizeof *classifier);
+    classifier->bitstream = bitstream;
+    classifier->length_size =
+        gvd_extradata_length_size(bitstream, extradata, size);
+    if (size > 0)
+        gvd_classifier_learn(classifier, extradata, size);
+}
+
+// --- packets ---
 
 // The show_frame bit. A superframe ends in its index and holds a shown frame.
 static bool is_hidden_vp9(const gvd_packet *packet)
@@ -178,24 +176,48 @@ static bool is_hidden_vp8(const gvd_packet *packet)
     return packet->size > 0 && !(packet->data[0] >> 4 & 1);
 }
 
-void gvd_packet_classify(gvd_packet *packet, enum gvd_bitstream bitstream,
-                         int length_size)
+static void classify_nal(gvd_packet *packet, gvd_classifier *classifier)
 {
-    nal_reader reader = {packet->data, packet->data + packet->size,
-                         length_size};
-    packet->entry = GVD_ENTRY_NONE;
-    packet->skippable = false;
-    packet->parameters = packet->all_parameters = false;
-    if (bitstream == GVD_BITSTREAM_H264)
-        classify_h264(packet, reader);
-    else if (bitstream == GVD_BITSTREAM_HEVC)
-        classify_hevc(packet, reader);
-    else if (bitstream != GVD_BITSTREAM_OTHER && packet->key)
-        packet->entry = GVD_ENTRY_CLOSED;
-    if (bitstream == GVD_BITSTREAM_VP8)
-        packet->discard |= is_hidden_vp8(packet);
-    else if (bitstream == GVD_BITSTREAM_VP9)
-        packet->discard |= is_hidden_vp9(packet);
+    gvd_nal_reader reader = {packet->data, packet->data + packet->size,
+                             classifier->length_size};
+    if (classifier->bitstream == GVD_BITSTREAM_H264)
+        gvd_h264_classify(packet, &classifier->h264, reader);
+    else
+        gvd_hevc_classify(packet, &classifier->hevc, reader);
+    packet->damaged |= reader.length_size > 0 && is_torn(reader);
+}
+
+void gvd_packet_classify(gvd_packet *packet, gvd_classifier *classifier)
+{
+    enum gvd_bitstream bitstream = classifier->bitstream;
+    bool trusted = bitstream > GVD_BITSTREAM_HEVC;
+    packet->entry = trusted && packet->key ? GVD_ENTRY_CLOSED : GVD_ENTRY_NONE;
+    packet->skippable = packet->parameters = packet->all_parameters = false;
+    packet->field = packet->second_field = false;
+    packet->disposable = bitstream == GVD_BITSTREAM_INTRA;
+    packet->layer = 0;
+    packet->picture_type = bitstream == GVD_BITSTREAM_INTRA ? 'I' : 0;
+    if (packet->size == 0)
+        return;
+    switch (bitstream) {
+    case GVD_BITSTREAM_H264:
+    case GVD_BITSTREAM_HEVC:
+        classify_nal(packet, classifier);
+        break;
+    case GVD_BITSTREAM_VP8:
+    case GVD_BITSTREAM_VP9:
+        packet->picture_type = packet->key ? 'I' : 'P';
+        packet->discard |= bitstream == GVD_BITSTREAM_VP8
+                               ? is_hidden_vp8(packet)
+                               : is_hidden_vp9(packet);
+        break;
+    case GVD_BITSTREAM_AV1:
+        gvd_av1_classify(packet, &classifier->av1);
+        break;
+    case GVD_BITSTREAM_INTRA:
+    case GVD_BITSTREAM_OTHER:
+        break;
+    }
 }
 
 size_t gvd_nal_to_annexb(uint8_t *data, size_t size)
@@ -212,82 +234,4 @@ size_t gvd_nal_to_annexb(uint8_t *data, size_t size)
         at += 4 + length;
     }
     return at;
-}
-
-int gvd_extradata_length_size(enum gvd_bitstream bitstream,
-                              const uint8_t *extradata, size_t size)
-{
-    // Both boxes begin with configurationVersion 1; Annex B begins with 0.
-    if (bitstream == GVD_BITSTREAM_H264 && size >= 7 && extradata[0] == 1)
-        return (extradata[4] & 3) + 1;
-    if (bitstream == GVD_BITSTREAM_HEVC && size >= 23 && extradata[0] == 1)
-        return (extradata[21] & 3) + 1;
-    return 0;
-}
-
-typedef struct bit_reader {
-    payload_reader payload;
-    int byte, left; // bits of `byte` that are not read yet
-} bit_reader;
-
-static int next_bit(bit_reader *bits)
-{
-    if (bits->left == 0) {
-        bits->byte = next_byte(&bits->payload);
-        bits->left = 8;
-    }
-    return bits->byte < 0 ? -1 : bits->byte >> --bits->left & 1;
-}
-
-// ue(v), or -1 at the end and for numbers that no parameter here has.
-static int next_ue(bit_reader *bits)
-{
-    int zeros = 0, bit;
-    while ((bit = next_bit(bits)) == 0 && zeros < 16)
-        zeros++;
-    int value = 1;
-    for (; bit == 1 && zeros > 0; zeros--) {
-        int low = next_bit(bits);
-        if (low < 0)
-            return -1;
-        value = value << 1 | low;
-    }
-    return bit == 1 ? value - 1 : -1;
-}
-
-// Profiles whose SPS tells chroma format and bit depths; others are 8-bit
-// 4:2:0.
-static bool has_chroma_format(int profile)
-{
-    static const int profiles[] = {100, 110, 122, 244, 44,  83, 86,
-                                   118, 128, 138, 139, 134, 135};
-    for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++)
-        if (profile == profiles[i])
-            return true;
-    return false;
-}
-
-static bool is_sps_420p8(const uint8_t *sps, size_t size)
-{
-    if (size < 5)
-        return false;
-    if (!has_chroma_format(sps[1]))
-        return true;
-    bit_reader bits = {.payload = {sps + 4, sps + size, 0}};
-    next_ue(&bits); // its number
-    int chroma = next_ue(&bits), luma_depth = next_ue(&bits);
-    return chroma == 1 && luma_depth == 0 && next_ue(&bits) == 0;
-}
-
-bool gvd_extradata_is_420p8(enum gvd_bitstream bitstream,
-                            const uint8_t *extradata, size_t size)
-{
-    if (gvd_extradata_length_size(bitstream, extradata, size) == 0)
-        return false;
-    if (bitstream == GVD_BITSTREAM_HEVC)
-        return (extradata[16] & 3) == 1 && (extradata[17] & 7) == 0 &&
-               (extradata[18] & 7) == 0;
-    size_t sps_size = size >= 8 ? (size_t)extradata[6] << 8 | extradata[7] : 0;
-    return (extradata[5] & 31) > 0 && size >= 8 && sps_size <= size - 8 &&
-           is_sps_420p8(extradata + 8, sps_size);
 }

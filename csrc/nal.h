@@ -1,4 +1,5 @@
-// Reads from a packet's first bytes where a decoder may start. Pure functions.
+// What packets tell before they are decoded: where a decoder may start, which
+// may be left out, which are no frame. Pure functions over headers.
 //
 // Containers flag key packets; whether nothing before one is needed, whether
 // leading pictures follow, and whether a packet brings parameter sets, only the
@@ -11,16 +12,70 @@ enum gvd_bitstream {
     GVD_BITSTREAM_OTHER, // key packets are not trusted: never cut
     GVD_BITSTREAM_H264,
     GVD_BITSTREAM_HEVC,
-    GVD_BITSTREAM_VP8,
+    GVD_BITSTREAM_VP8, // from here on the key flag is the truth
     GVD_BITSTREAM_VP9,
-    GVD_BITSTREAM_KEYED, // AV1, intra codecs: the flag is the truth
+    GVD_BITSTREAM_AV1,
+    GVD_BITSTREAM_INTRA, // every packet is a frame by itself
 };
 
-// length_size: bytes of a NAL unit's length field (1-4), or 0 for Annex B.
-// Fills entry, skippable and the parameter flags from data, size and key, and
-// sets discard for a VP8 or VP9 frame that is only referred to.
-void gvd_packet_classify(gvd_packet *packet, enum gvd_bitstream bitstream,
-                         int length_size);
+enum {
+    GVD_H264_SPS = 32,
+    GVD_H264_PPS = 256,
+    GVD_HEVC_PPS = 64,
+};
+
+// What slice headers cannot be read without. 0: not known.
+typedef struct gvd_h264_sps {
+    bool fields; // pictures may be single fields
+    bool planes; // coded one by one
+    bool gaps;   // frame numbers may be left out
+    uint8_t frame_num_bits;
+} gvd_h264_sps;
+
+typedef struct gvd_h264_sets {
+    gvd_h264_sps sps[GVD_H264_SPS];
+    uint8_t sps_of_pps[GVD_H264_PPS];
+    // The field that the last packet left without its other one, or 0.
+    uint8_t open_field;
+    unsigned open_frame_num;
+    // Of the last picture that is referred to, plus 1; 0: not known.
+    unsigned reference_frame_num;
+} gvd_h264_sets;
+
+typedef struct gvd_hevc_sets {
+    uint8_t extra_bits[GVD_HEVC_PPS]; // in slice headers, plus 1
+} gvd_hevc_sets;
+
+typedef struct gvd_av1_sequence {
+    bool known; // and simple enough for us
+    uint8_t frame_id_bits, order_hint_bits;
+    uint8_t screen_tools, integer_motion; // 2: each frame tells
+} gvd_av1_sequence;
+
+// One stream's parameter sets so far.
+typedef struct gvd_classifier {
+    enum gvd_bitstream bitstream;
+    int length_size; // bytes of a NAL unit's length (1-4), or 0 for Annex B
+    union {
+        gvd_h264_sets h264;
+        gvd_hevc_sets hevc;
+        gvd_av1_sequence av1;
+    };
+} gvd_classifier;
+
+void gvd_classifier_init(gvd_classifier *classifier,
+                         enum gvd_bitstream bitstream, const uint8_t *extradata,
+                         size_t size);
+
+// New extradata in mid-stream.
+void gvd_classifier_learn(gvd_classifier *classifier, const uint8_t *extradata,
+                          size_t size);
+
+// Fills what the bitstream tells (in packet.h from `skippable` on) from data,
+// size and key. Packets come in the order of the file. `discard` is set for a
+// VP8 or VP9 frame that is only referred to, `damaged` for an H.264 or HEVC
+// packet without a slice or with a wrong length; neither is taken back.
+void gvd_packet_classify(gvd_packet *packet, gvd_classifier *classifier);
 
 // Puts start codes in place of 4-byte length fields: how many bytes are Annex B
 // now, which is all of them unless a length points outside of the packet.

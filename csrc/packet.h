@@ -29,11 +29,19 @@ struct gvd_packet {
     int64_t ordinal;  // counted from 0 in the order of the file
     int64_t pts, dts; // stream time base, or GVD_NO_PTS
     int64_t duration; // stream time base, or 0
+    int64_t position; // bytes into the file, or -1
+    size_t file_size; // bytes there, before any framing of ours
     bool key;         // flagged by the container or parser
     bool discard;     // decoded, never shown: outside the edit list, or hidden
     bool skippable;   // a leading picture that cannot be decoded from its entry
     bool parameters;  // carries a parameter set (SPS, PPS, VPS)
     bool all_parameters; // carries all that a decoder needs to begin
+    bool disposable;     // no picture of its temporal layer refers to it
+    int layer;           // HEVC's temporal id
+    bool field;          // one field of a frame, whose other has its own packet
+    bool second_field;   // of the frame that the packet before began
+    bool damaged;        // the demuxer or its own structure says so
+    char picture_type;   // of its first slice: 'I', 'P', 'B', or 0: not known
     enum gvd_entry entry;
 };
 

@@ -1,0 +1,90 @@
+// HEVC: what one access unit tells. Units of other layers than the first (a
+// second view) say nothing.
+#include "nal_impl.h"
+
+enum {
+    RASL_N = 8,
+    RASL_R = 9, // pictures with an even number up to here: not referred to
+    BLA_FIRST = 16,
+    IDR_W_RADL = 19,
+    IDR_N_LP = 20,
+    CRA = 21,
+    VPS = 32,
+    PPS = 34,
+};
+
+static int type_of(const gvd_nal_unit *unit)
+{
+    return unit->data[0] >> 1 & 63;
+}
+
+// Temporal id, or -1 for what decoders pass over.
+static int layer_of(const gvd_nal_unit *unit)
+{
+    if (unit->size < 2 || unit->data[0] & 1 || unit->data[1] >> 3)
+        return -1;
+    return (unit->data[1] & 7) - 1;
+}
+
+void gvd_hevc_take(gvd_hevc_sets *sets, const gvd_nal_unit *unit)
+{
+    if (type_of(unit) != PPS || layer_of(unit) < 0)
+        return;
+    gvd_bits bits = gvd_nal_bits(unit, 2);
+    unsigned number = gvd_bits_next_ue(&bits);
+    gvd_bits_next_ue(&bits); // its SPS
+    gvd_bits_next(&bits, 2); // dependent slices, output flag
+    unsigned extra = gvd_bits_next(&bits, 3);
+    if (!bits.over && number < GVD_HEVC_PPS)
+        sets->extra_bits[number] = (uint8_t)(extra + 1);
+}
+
+static char read_slice_type(const gvd_hevc_sets *sets, const gvd_nal_unit *unit)
+{
+    gvd_bits bits = gvd_nal_bits(unit, 2);
+    bool first = gvd_bits_next(&bits, 1);
+    if (type_of(unit) >= BLA_FIRST)
+        gvd_bits_next(&bits, 1); // no output of prior pictures
+    unsigned pps = gvd_bits_next_ue(&bits);
+    if (!first || pps >= GVD_HEVC_PPS || sets->extra_bits[pps] == 0)
+        return 0;
+    gvd_bits_next(&bits, sets->extra_bits[pps] - 1u);
+    unsigned type = gvd_bits_next_ue(&bits);
+    return bits.over || type > 2 ? 0 : "BPI"[type];
+}
+
+static void read_slice(gvd_packet *packet, const gvd_hevc_sets *sets,
+                       const gvd_nal_unit *unit)
+{
+    int type = type_of(unit);
+    if (type == IDR_W_RADL || type == IDR_N_LP)
+        packet->entry = GVD_ENTRY_CLOSED;
+    else if (type >= BLA_FIRST)
+        packet->entry = GVD_ENTRY_OPEN;
+    packet->skippable = type == RASL_N || type == RASL_R;
+    packet->disposable = type < RASL_R && type % 2 == 0;
+    packet->layer = layer_of(unit);
+    packet->picture_type = read_slice_type(sets, unit);
+}
+
+void gvd_hevc_classify(gvd_packet *packet, gvd_hevc_sets *sets,
+                       gvd_nal_reader reader)
+{
+    unsigned seen = 0; // a bit each: VPS, SPS, PPS
+    gvd_nal_unit unit;
+    while (gvd_nal_next(&reader, &unit)) {
+        int type = type_of(&unit);
+        if (layer_of(&unit) < 0)
+            continue;
+        if (type <= RASL_R || (type >= BLA_FIRST && type <= CRA)) {
+            read_slice(packet, sets, &unit);
+            return; // what follows the first slice tells nothing new
+        }
+        if (type >= VPS && type <= PPS)
+            seen |= 1u << (type - VPS);
+        packet->parameters = seen != 0;
+        packet->all_parameters = seen == 7;
+        gvd_hevc_take(sets, &unit);
+    }
+    packet->damaged = true;
+}
