@@ -29,7 +29,8 @@ typedef struct gvd_media {
     int chroma_width, chroma_height; // log2 of the subsampling: 4:2:0 is 1, 1
     int planes;                      // 0 where the format is not planar YUV
     int rotation;                    // degrees counter-clockwise, 0 to 359
-    gvd_color color;                 // the container's tags
+    int orientation; // how frames are to be turned: an enum gvd_orientation
+    gvd_color color; // the container's tags
 
     gvd_rational time_base;
     gvd_rational average_frame_rate;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "av.h"
+#include "tensor.h"
 
 bool gvd_stream_is_video(const AVStream *stream)
 {
@@ -25,10 +26,15 @@ enum gvd_bitstream gvd_media_bitstream(int codec_id)
     case AV_CODEC_ID_VP9:
         return GVD_BITSTREAM_VP9;
     case AV_CODEC_ID_AV1:
+        return GVD_BITSTREAM_AV1;
     case AV_CODEC_ID_MJPEG:
     case AV_CODEC_ID_PRORES:
     case AV_CODEC_ID_DNXHD:
-        return GVD_BITSTREAM_KEYED;
+    case AV_CODEC_ID_HUFFYUV:
+    case AV_CODEC_ID_FFVHUFF:
+    case AV_CODEC_ID_UTVIDEO:
+    case AV_CODEC_ID_PNG:
+        return GVD_BITSTREAM_INTRA;
     default:
         return GVD_BITSTREAM_OTHER;
     }
@@ -102,13 +108,24 @@ static void describe_color(gvd_media *media, const AVCodecParameters *codec)
                               codec->format == AV_PIX_FMT_YUVJ420P;
 }
 
-static int rotation_of(const AVStream *stream)
+// The matrix gives a pixel's place as x' = ax + cy, y' = bx + dy. Its rotation
+// looks at where the x axis goes (a and b); where the y axis goes tells whether
+// there is a mirror in it. As the ffmpeg tool has it, what is no quarter turn
+// to the nearest degree is not applied (the tool itself resamples then).
+static void describe_rotation(gvd_media *media, const AVStream *stream)
 {
     const int32_t *matrix = gvd_av_display_matrix(stream);
-    if (!matrix)
-        return 0;
-    double degrees = av_display_rotation_get(matrix);
-    return isnan(degrees) ? 0 : ((int)lround(degrees) % 360 + 360) % 360;
+    double degrees = matrix ? av_display_rotation_get(matrix) : NAN;
+    if (isnan(degrees))
+        return;
+    media->rotation = ((int)lround(degrees) % 360 + 360) % 360;
+    const int a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+    if (media->rotation % 180 == 0)
+        media->orientation =
+            (a < 0 ? GVD_FLIP_X : 0) | (d < 0 ? GVD_FLIP_Y : 0);
+    else if (media->rotation % 90 == 0)
+        media->orientation =
+            GVD_TRANSPOSE | (c < 0 ? GVD_FLIP_X : 0) | (b < 0 ? GVD_FLIP_Y : 0);
 }
 
 static void describe_time(gvd_media *media, const AVFormatContext *format,
@@ -139,7 +156,6 @@ void gvd_media_describe(gvd_media *media, const AVFormatContext *format,
         .stream_index = stream->index,
         .width = codec->width,
         .height = codec->height,
-        .rotation = rotation_of(stream),
         .bit_rate = codec->bit_rate,
     };
     copy_word(media->format, sizeof media->format, format->iformat->name);
@@ -151,6 +167,7 @@ void gvd_media_describe(gvd_media *media, const AVFormatContext *format,
               avcodec_get_name(codec->codec_id));
     copy_word(media->profile, sizeof media->profile,
               avcodec_profile_name(codec->codec_id, codec->profile));
+    describe_rotation(media, stream);
     describe_pixels(media, codec);
     describe_color(media, codec);
     describe_time(media, format, stream);

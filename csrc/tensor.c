@@ -1,7 +1,5 @@
 #include "tensor.h"
 
-#include <stddef.h>
-
 gvd_tensor *gvd_tensor_ref(gvd_tensor *tensor)
 {
     gvd_ref_get(&tensor->ref);
@@ -46,11 +44,41 @@ bool gvd_tensor_is_contiguous(const gvd_tensor *tensor)
     return true;
 }
 
-void gvd_tensor_rgb_shape(enum gvd_dimension_order order, int count, int width,
-                          int height, int64_t shape[GVD_MAX_DIMS])
+void gvd_tensor_rgb_shape(enum gvd_dimension_order order,
+                          enum gvd_orientation orientation, int count,
+                          int width, int height, int64_t shape[GVD_MAX_DIMS])
 {
+    const bool transposed = orientation & GVD_TRANSPOSE;
+    const int columns = transposed ? height : width;
+    const int rows = transposed ? width : height;
     shape[0] = count;
-    shape[1] = order == GVD_NCHW ? 3 : height;
-    shape[2] = order == GVD_NCHW ? height : width;
-    shape[3] = order == GVD_NCHW ? width : 3;
+    shape[1] = order == GVD_NCHW ? 3 : rows;
+    shape[2] = order == GVD_NCHW ? rows : columns;
+    shape[3] = order == GVD_NCHW ? columns : 3;
+}
+
+gvd_placement gvd_placement_for(enum gvd_dimension_order order,
+                                enum gvd_orientation orientation, int width,
+                                int height)
+{
+    const bool transposed = orientation & GVD_TRANSPOSE;
+    const ptrdiff_t columns = transposed ? height : width;
+    const ptrdiff_t rows = transposed ? width : height;
+    // First the steps along a row and down a column of what is written.
+    ptrdiff_t first = 0, right = order == GVD_NCHW ? 1 : 3;
+    ptrdiff_t down = right * columns;
+    if (orientation & GVD_FLIP_X) {
+        first += right * (columns - 1);
+        right = -right;
+    }
+    if (orientation & GVD_FLIP_Y) {
+        first += down * (rows - 1);
+        down = -down;
+    }
+    return (gvd_placement){
+        .first = first,
+        .column = transposed ? down : right,
+        .row = transposed ? right : down,
+        .channel = order == GVD_NCHW ? columns * rows : 1,
+    };
 }

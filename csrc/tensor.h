@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ref.h"
@@ -80,6 +81,30 @@ enum gvd_dimension_order {
     GVD_NHWC,
 };
 
-// The shape of `count` RGB pictures.
-void gvd_tensor_rgb_shape(enum gvd_dimension_order order, int count, int width,
-                          int height, int64_t shape[GVD_MAX_DIMS]);
+// How a picture is turned, one of the 8 symmetries of a rectangle: transposed
+// first, where that bit is set, and what has come of that is then mirrored. So
+// 90 degrees clockwise are GVD_TRANSPOSE | GVD_FLIP_X, 90 counter-clockwise
+// GVD_TRANSPOSE | GVD_FLIP_Y, and half a turn is both flips.
+enum gvd_orientation {
+    GVD_UPRIGHT = 0,
+    GVD_FLIP_X = 1,    // columns in reverse: left becomes right
+    GVD_FLIP_Y = 2,    // rows in reverse
+    GVD_TRANSPOSE = 4, // columns become rows: width and height change places
+    GVD_ORIENTATIONS = 8,
+};
+
+// The shape of `count` RGB pictures. Width and height are those before turning,
+// here and below.
+void gvd_tensor_rgb_shape(enum gvd_dimension_order order,
+                          enum gvd_orientation orientation, int count,
+                          int width, int height, int64_t shape[GVD_MAX_DIMS]);
+
+// Where the bytes of a picture go in a dense one: channel c of the pixel in
+// column x and row y to first + x * column + y * row + c * channel.
+typedef struct gvd_placement {
+    ptrdiff_t first, column, row, channel;
+} gvd_placement;
+
+gvd_placement gvd_placement_for(enum gvd_dimension_order order,
+                                enum gvd_orientation orientation, int width,
+                                int height);

@@ -3,7 +3,8 @@
 //
 // Here are the checks, the walk over row pairs and the scalar routines, which
 // are the definition: the vector routines in convert_avx2.c must give the same
-// bytes and come here for what is left at the end of a row.
+// bytes and come here for what is left at the end of a row. convert_turn.c does
+// pictures whose rows do not stay as they are.
 #include "cpu/convert.h"
 
 #include <stdatomic.h>
@@ -90,19 +91,14 @@ const struct gvd_convert_ops *gvd_convert_best(void)
     return ops;
 }
 
-static int convert_420(const struct gvd_convert_ops *ops,
-                       const gvd_frame *frame, uint8_t *dst,
-                       enum gvd_dimension_order order, gvd_error *err)
+static void convert_420(const struct gvd_convert_ops *ops,
+                        const gvd_frame *frame, const struct gvd_yuv_matrix *m,
+                        uint8_t *dst, const gvd_placement *place)
 {
     const gvd_plane *y = &frame->planes[0], *u = &frame->planes[1],
                     *v = &frame->planes[2];
-    struct gvd_yuv_matrix m;
-    int rc = gvd_yuv_matrix_init(&m, frame->color, err);
-    if (rc < 0)
-        return rc;
-
-    const ptrdiff_t width = frame->width, area = width * frame->height;
-    const bool planes = order == GVD_NCHW, stream = area * 3 >= STREAM_BYTES;
+    const ptrdiff_t bytes = (ptrdiff_t)frame->width * frame->height * 3;
+    const bool planes = place->channel != 1, stream = bytes >= STREAM_BYTES;
     for (int row = 0; row < frame->height; row += 2) {
         struct gvd_convert_pair pair = {
             .u = u->data + row / 2 * u->stride,
@@ -113,33 +109,32 @@ static int convert_420(const struct gvd_convert_ops *ops,
         };
         for (int i = 0; i < 2; i++) {
             int at = row + i < frame->height ? row + i : row;
-            uint8_t *out = dst + at * (planes ? width : width * 3);
+            uint8_t *out = dst + place->first + at * place->row;
             pair.y[i] = y->data + at * y->stride;
             pair.out[i][0] = out;
-            pair.out[i][1] = planes ? out + area : NULL;
-            pair.out[i][2] = planes ? out + area * 2 : NULL;
+            pair.out[i][1] = planes ? out + place->channel : NULL;
+            pair.out[i][2] = planes ? out + place->channel * 2 : NULL;
         }
-        (planes ? ops->pair_to_planes : ops->pair_to_packed)(&m, &pair, 0);
+        (planes ? ops->pair_to_planes : ops->pair_to_packed)(m, &pair, 0);
     }
     if (stream && ops->end_stream)
         ops->end_stream();
-    return GVD_OK;
 }
 
 static void convert_rgb24(const struct gvd_convert_ops *ops,
                           const gvd_frame *frame, uint8_t *dst,
-                          enum gvd_dimension_order order)
+                          const gvd_placement *place)
 {
     const gvd_plane *plane = &frame->planes[0];
-    const ptrdiff_t width = frame->width, area = width * frame->height;
     for (int row = 0; row < frame->height; row++) {
         const uint8_t *rgb = plane->data + row * plane->stride;
-        uint8_t *out = dst + row * width;
-        if (order == GVD_NHWC)
-            memcpy(dst + row * width * 3, rgb, (size_t)width * 3);
+        uint8_t *out = dst + place->first + row * place->row;
+        if (place->channel == 1)
+            memcpy(out, rgb, (size_t)frame->width * 3);
         else
             ops->split_rgb(rgb,
-                           (uint8_t *const[]){out, out + area, out + area * 2},
+                           (uint8_t *const[]){out, out + place->channel,
+                                              out + place->channel * 2},
                            frame->width, 0);
     }
 }
@@ -151,19 +146,14 @@ static bool is_host_420p8(const gvd_frame *frame)
            (p[1].step == 1 || p[1].step == 2) && p[2].step == p[1].step;
 }
 
-int gvd_convert_frame(const struct gvd_convert_ops *ops, const gvd_frame *frame,
-                      uint8_t *dst, enum gvd_dimension_order order,
-                      gvd_error *err)
+static int check_frame(const gvd_frame *frame, gvd_error *err)
 {
     if (frame->memory != GVD_MEMORY_HOST)
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "a frame in device memory cannot be converted here");
-    if (frame->layout == GVD_LAYOUT_RGB24 && frame->sample_bytes == 1) {
-        convert_rgb24(ops, frame, dst, order);
+    if ((frame->layout == GVD_LAYOUT_RGB24 && frame->sample_bytes == 1) ||
+        is_host_420p8(frame))
         return GVD_OK;
-    }
-    if (is_host_420p8(frame))
-        return convert_420(ops, frame, dst, order, err);
     return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                     "pixel format %s (%d planes, %d bytes a sample) cannot be "
                     "converted to RGB",
@@ -171,8 +161,33 @@ int gvd_convert_frame(const struct gvd_convert_ops *ops, const gvd_frame *frame,
                     frame->plane_count, frame->sample_bytes);
 }
 
-int gvd_cpu_convert(const gvd_frame *frame, uint8_t *dst,
-                    enum gvd_dimension_order order, gvd_error *err)
+int gvd_convert_frame(const struct gvd_convert_ops *ops, const gvd_frame *frame,
+                      uint8_t *dst, enum gvd_dimension_order order,
+                      enum gvd_orientation orientation, gvd_error *err)
 {
-    return gvd_convert_frame(gvd_convert_best(), frame, dst, order, err);
+    struct gvd_yuv_matrix m = {0};
+    int rc = check_frame(frame, err);
+    if (rc == GVD_OK && frame->layout != GVD_LAYOUT_RGB24)
+        rc = gvd_yuv_matrix_init(&m, frame->color, err);
+    if (rc < 0)
+        return rc;
+    const gvd_placement place =
+        gvd_placement_for(order, orientation, frame->width, frame->height);
+    // Rows that stay rows, left to right, need no more than their places.
+    if (orientation & (GVD_FLIP_X | GVD_TRANSPOSE))
+        gvd_convert_turned(ops, frame, &m, dst, &place,
+                           orientation & GVD_TRANSPOSE);
+    else if (frame->layout == GVD_LAYOUT_RGB24)
+        convert_rgb24(ops, frame, dst, &place);
+    else
+        convert_420(ops, frame, &m, dst, &place);
+    return GVD_OK;
+}
+
+int gvd_cpu_convert(const gvd_frame *frame, uint8_t *dst,
+                    enum gvd_dimension_order order,
+                    enum gvd_orientation orientation, gvd_error *err)
+{
+    return gvd_convert_frame(gvd_convert_best(), frame, dst, order, orientation,
+                             err);
 }

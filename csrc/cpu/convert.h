@@ -12,12 +12,14 @@
 // Converts one host frame to RGB, three bytes a pixel without padding: planes
 // R, G, B of width * height bytes each (GVD_NCHW) or packed pixels (GVD_NHWC).
 // dst has room for 3 * width * height bytes, needs no alignment and must not
-// overlap the frame. Chroma is replicated; the colour tags are the frame's.
+// overlap the frame. Chroma is replicated; the colour tags are the frame's. The
+// picture is turned on the way: its size there is that of gvd_tensor_rgb_shape.
 //
 // Takes 8-bit 4:2:0, planar or with interleaved chroma, and RGB24; all else is
 // GVD_ERR_UNSUPPORTED and leaves dst alone. Any thread; frames may be shared.
 int gvd_cpu_convert(const gvd_frame *frame, uint8_t *dst,
-                    enum gvd_dimension_order order, gvd_error *err);
+                    enum gvd_dimension_order order,
+                    enum gvd_orientation orientation, gvd_error *err);
 
 // The rest is internal to cpu/convert*.c and its test.
 
@@ -59,4 +61,11 @@ const struct gvd_convert_ops *gvd_convert_best(void);
 // gvd_cpu_convert with the routines given.
 int gvd_convert_frame(const struct gvd_convert_ops *ops, const gvd_frame *frame,
                       uint8_t *dst, enum gvd_dimension_order order,
-                      gvd_error *err);
+                      enum gvd_orientation orientation, gvd_error *err);
+
+// Its part for pictures that are mirrored left to right or transposed; the
+// frame is one that can be converted. `m` is not used for RGB24.
+void gvd_convert_turned(const struct gvd_convert_ops *ops,
+                        const gvd_frame *frame, const struct gvd_yuv_matrix *m,
+                        uint8_t *dst, const gvd_placement *place,
+                        bool transposed);

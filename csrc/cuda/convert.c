@@ -144,30 +144,55 @@ static int describe_frame(const gvd_frame *frame, struct gvd_kernel_frame *out,
     return gvd_yuv_matrix_init(&out->matrix, frame->color, err);
 }
 
-static enum gvd_kernel choose_kernel(const gvd_frame *frame,
-                                     enum gvd_dimension_order order)
+// Frames that are to become one tensor, and where their pixels go in it.
+struct conversion {
+    cuda_tensor *tensor;
+    gvd_frame *const *frames;
+    int count;
+    enum gvd_dimension_order order;
+    enum gvd_orientation orientation;
+    gvd_placement place;
+};
+
+static enum gvd_kernel choose_kernel(const struct conversion *c,
+                                     enum gvd_layout layout)
 {
-    if (frame->layout == GVD_LAYOUT_RGB24)
-        return order == GVD_NCHW ? GVD_KERNEL_RGB_NCHW : GVD_KERNEL_RGB_NHWC;
-    return order == GVD_NCHW ? GVD_KERNEL_YUV_NCHW : GVD_KERNEL_YUV_NHWC;
+    if (c->orientation != GVD_UPRIGHT)
+        return layout == GVD_LAYOUT_RGB24 ? GVD_KERNEL_RGB_TURNED
+                                          : GVD_KERNEL_YUV_TURNED;
+    if (layout == GVD_LAYOUT_RGB24)
+        return c->order == GVD_NCHW ? GVD_KERNEL_RGB_NCHW : GVD_KERNEL_RGB_NHWC;
+    return c->order == GVD_NCHW ? GVD_KERNEL_YUV_NCHW : GVD_KERNEL_YUV_NHWC;
 }
 
-// Converts frames from the first on, as many as one launch takes; the number,
-// or an error.
-static int launch(const cuda_tensor *t, gvd_frame *const *frames, int count,
-                  enum gvd_dimension_order order, uint8_t *target,
-                  gvd_error *err)
+static struct gvd_kernel_params start_params(const struct conversion *c,
+                                             int done)
 {
-    const gvd_driver *drv = t->gpu->drv;
-    const gvd_frame *first = frames[0];
-    struct gvd_kernel_params params = {
+    const gvd_tensor *tensor = &c->tensor->tensor;
+    const uint8_t *target =
+        tensor->data + done * tensor->strides[0] + c->place.first;
+    return (struct gvd_kernel_params){
         .dst = (unsigned long long)(uintptr_t)target,
-        .width = first->width,
-        .height = first->height,
+        .width = c->frames[0]->width,
+        .height = c->frames[0]->height,
+        .column = (int)c->place.column,
+        .row = (int)c->place.row,
+        .channel = (int)c->place.channel,
     };
+}
+
+// Converts frames from `done` on, as many as one launch takes; the number, or
+// an error.
+static int launch(const struct conversion *c, int done, gvd_error *err)
+{
+    const cuda_tensor *t = c->tensor;
+    const gvd_driver *drv = t->gpu->drv;
+    gvd_frame *const *frames = c->frames + done;
+    const enum gvd_layout layout = frames[0]->layout;
+    struct gvd_kernel_params params = start_params(c, done);
     int n = 0;
-    while (n < count && n < GVD_KERNEL_MAX_FRAMES &&
-           frames[n]->layout == first->layout) {
+    while (n < c->count - done && n < GVD_KERNEL_MAX_FRAMES &&
+           frames[n]->layout == layout) {
         gvd_buffer *buffer = gvd_cuda_picture_buffer(frames[n]);
         int rc = describe_frame(frames[n], &params.frames[n], err);
         if (rc == GVD_OK)
@@ -179,7 +204,7 @@ static int launch(const cuda_tensor *t, gvd_frame *const *frames, int count,
     params.frame_count = n;
     struct gvd_kernel_grid grid =
         gvd_kernel_grid_for(params.width, params.height, n);
-    CUfunction kernel = t->gpu->kernels[choose_kernel(first, order)];
+    CUfunction kernel = t->gpu->kernels[choose_kernel(c, layout)];
     void *arguments[] = {&params};
     int rc = CU(err, drv->cuLaunchKernel(kernel, grid.x, grid.y, grid.z,
                                          GVD_KERNEL_BLOCK_X, GVD_KERNEL_BLOCK_Y,
@@ -190,13 +215,11 @@ static int launch(const cuda_tensor *t, gvd_frame *const *frames, int count,
     return rc < 0 ? rc : n;
 }
 
-static int convert_all(cuda_tensor *t, gvd_frame *const *frames, int count,
-                       enum gvd_dimension_order order, gvd_error *err)
+static int convert_all(const struct conversion *c, gvd_error *err)
 {
-    int64_t frame_bytes = t->tensor.strides[0];
-    for (int done = 0; done < count;) {
-        int rc = launch(t, frames + done, count - done, order,
-                        t->tensor.data + done * frame_bytes, err);
+    const cuda_tensor *t = c->tensor;
+    for (int done = 0; done < c->count;) {
+        int rc = launch(c, done, err);
         if (rc < 0) {
             // The memory is used again only after what was launched.
             gvd_buffer_mark(t->buffer, t->stream, NULL);
@@ -209,6 +232,7 @@ static int convert_all(cuda_tensor *t, gvd_frame *const *frames, int count,
 
 int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
                      enum gvd_dimension_order order,
+                     enum gvd_orientation orientation,
                      const gvd_allocator *allocator, gvd_tensor **out,
                      gvd_error *err)
 {
@@ -216,15 +240,21 @@ int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
     int rc = gvd_gpu_enter(device, &gpu, err);
     if (rc < 0)
         return rc;
+    const int width = frames[0]->width, height = frames[0]->height;
     int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(order, count, frames[0]->width, frames[0]->height,
-                         shape);
-    cuda_tensor *t = NULL;
-    rc = create_tensor(gpu, shape, allocator, &t, err);
+    gvd_tensor_rgb_shape(order, orientation, count, width, height, shape);
+    struct conversion c = {
+        .frames = frames,
+        .count = count,
+        .order = order,
+        .orientation = orientation,
+        .place = gvd_placement_for(order, orientation, width, height),
+    };
+    rc = create_tensor(gpu, shape, allocator, &c.tensor, err);
     if (rc == GVD_OK)
-        rc = convert_all(t, frames, count, order, err);
+        rc = convert_all(&c, err);
     gvd_gpu_pop(gpu);
-    gvd_tensor *tensor = t ? &t->tensor : NULL;
+    gvd_tensor *tensor = c.tensor ? &c.tensor->tensor : NULL;
     if (rc < 0 && tensor)
         gvd_tensor_unref(&tensor);
     *out = tensor;

@@ -23,9 +23,11 @@ int64_t gvd_cuda_memory_default(int device);
 // Copies a host frame to the device and puts the copy in its place.
 int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err);
 
-// Converts frames of one size to an RGB tensor: one launch, no host wait.
+// Converts frames of one size to an RGB tensor: one launch, no host wait. Its
+// shape is gvd_tensor_rgb_shape's, with the frames' width and height.
 int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
                      enum gvd_dimension_order order,
+                     enum gvd_orientation orientation,
                      const gvd_allocator *allocator, gvd_tensor **out,
                      gvd_error *err);
 

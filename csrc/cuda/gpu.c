@@ -43,6 +43,8 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
         [GVD_KERNEL_YUV_NHWC] = GVD_KERNEL_YUV420_TO_NHWC,
         [GVD_KERNEL_RGB_NCHW] = GVD_KERNEL_RGB24_TO_NCHW,
         [GVD_KERNEL_RGB_NHWC] = GVD_KERNEL_RGB24_TO_NHWC,
+        [GVD_KERNEL_YUV_TURNED] = GVD_KERNEL_YUV420_TURNED,
+        [GVD_KERNEL_RGB_TURNED] = GVD_KERNEL_RGB24_TURNED,
     };
     const gvd_driver *drv = gpu->drv;
     int arch = gpu->compute_capability;

@@ -5,7 +5,9 @@
 // eight of them, and the results meet in shared memory, from where the warp
 // writes them out in order. So stores are coalesced for packed pixels and for
 // rows at odd addresses too. A warp depends on no other, hence no block-wide
-// barrier. No header but ours: NVRTC has none.
+// barrier. Only turned pictures go through memory that a block shares: they are
+// written along their own rows, which may be columns of the frame, in bytes. No
+// header but ours: NVRTC has none.
 #include "cuda/kernels.h"
 
 typedef unsigned char u8;
@@ -30,6 +32,12 @@ struct channels {
 // A warp's results (or packed input), of each row in the order of dst.
 struct stage {
     u64 row[ROWS][LANES * 3];
+};
+
+// A block's results where they are to be turned, each row by channels. The odd
+// word lets the bytes of a column lie in different banks.
+struct block_stage {
+    u64 row[WARPS * ROWS][LANES * 3 + 1];
 };
 
 // The pixels that a warp is to do: `count` pixels of `rows` rows from x, y on.
@@ -218,6 +226,39 @@ DEVICE channels split_pixels(const gvd_kernel_params &p, const tile &t,
     return out;
 }
 
+DEVICE void stage_turned(const tile &t, const channels &in, block_stage &s)
+{
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int c = 0; c < 3; c++)
+            s.row[threadIdx.y * ROWS + r][c * LANES + t.lane] = in.c[r][c];
+}
+
+// Writes what the block has staged, after a barrier: neighbouring threads write
+// neighbouring bytes, or the same in reverse.
+DEVICE void write_turned(const gvd_kernel_params &p, const block_stage &s)
+{
+    const int width = LANES * PIXELS, height = WARPS * ROWS;
+    const int x = blockIdx.x * width, y = blockIdx.y * height;
+    const bool packed = p.channel == 1;
+    const bool upright = abs(p.column) < abs(p.row); // columns stay columns
+    u8 *to = (u8 *)p.dst + (u64)p.width * p.height * 3 * blockIdx.z +
+             (long long)x * p.column + (long long)y * p.row;
+#pragma unroll 4
+    for (int i = threadIdx.y * LANES + threadIdx.x; i < width * height * 3;
+         i += LANES * WARPS) {
+        const int c = packed ? i % 3 : i / (width * height);
+        const int pixel = packed ? i / 3 : i % (width * height);
+        const int column = upright ? pixel % width : pixel / height;
+        const int row = upright ? pixel / width : pixel % height;
+        if (x + column < p.width && y + row < p.height)
+            to[(long long)column * p.column + (long long)row * p.row +
+               (long long)c * p.channel] =
+                ((const u8 *)s.row[row])[c * width + column];
+    }
+}
+
 extern "C" __global__ void gvd_yuv420_to_nchw(const gvd_kernel_params p)
 {
     __shared__ stage stages[WARPS];
@@ -255,4 +296,25 @@ extern "C" __global__ void gvd_rgb24_to_nhwc(const gvd_kernel_params p)
 #pragma unroll 1
     for (int r = 0; r < t.rows; r++, to += (u64)p.width * 3)
         copy_bytes(to, packed_src(p, t, r), t.count * 3, t.lane);
+}
+
+extern "C" __global__ void gvd_yuv420_turned(const gvd_kernel_params p)
+{
+    __shared__ block_stage results;
+    tile t;
+    if (find_tile(p, t))
+        stage_turned(t, convert_pixels(p, p.frames[blockIdx.z], t), results);
+    __syncthreads();
+    write_turned(p, results);
+}
+
+extern "C" __global__ void gvd_rgb24_turned(const gvd_kernel_params p)
+{
+    __shared__ stage stages[WARPS];
+    __shared__ block_stage results;
+    tile t;
+    if (find_tile(p, t))
+        stage_turned(t, split_pixels(p, t, stages[threadIdx.y]), results);
+    __syncthreads();
+    write_turned(p, results);
 }

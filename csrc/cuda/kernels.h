@@ -27,22 +27,27 @@ struct gvd_kernel_frame {
 // The only argument of every kernel, by value: a batch in one launch. dst is
 // dense, frame after frame, each of 3 * width * height bytes; for more than
 // GVD_KERNEL_MAX_FRAMES launch again with dst further on.
+//
+// The kernels for turned pictures take the places from here, as in
+// gvd_placement, and dst is where the first frame's pixel 0, 0 goes. No kernel
+// reads frame_count, so it stands apart: of a load that takes an unused field
+// along NVRTC says so in words that the PTX version of kernels.py lacks.
 struct gvd_kernel_params {
     unsigned long long dst;
-    int width, height;
+    int width, height;        // of the frames
+    int column, row, channel; // unused where pictures stay upright
     int frame_count;
-    int reserved; // 0
     struct gvd_kernel_frame frames[GVD_KERNEL_MAX_FRAMES];
 };
 
 // Kernel arguments may have 4096 bytes on every driver.
 #if defined(__cplusplus)
 static_assert(sizeof(struct gvd_kernel_frame) == 56, "kernel ABI");
-static_assert(sizeof(struct gvd_kernel_params) == 24 + 64 * 56, "kernel ABI");
+static_assert(sizeof(struct gvd_kernel_params) == 32 + 64 * 56, "kernel ABI");
 static_assert(sizeof(struct gvd_kernel_params) <= 4096, "kernel arguments");
 #else
 _Static_assert(sizeof(struct gvd_kernel_frame) == 56, "kernel ABI");
-_Static_assert(sizeof(struct gvd_kernel_params) == 24 + 64 * 56, "kernel ABI");
+_Static_assert(sizeof(struct gvd_kernel_params) == 32 + 64 * 56, "kernel ABI");
 _Static_assert(sizeof(struct gvd_kernel_params) <= 4096, "kernel arguments");
 #endif
 
@@ -53,6 +58,8 @@ _Static_assert(sizeof(struct gvd_kernel_params) <= 4096, "kernel arguments");
 #define GVD_KERNEL_YUV420_TO_NHWC "gvd_yuv420_to_nhwc"
 #define GVD_KERNEL_RGB24_TO_NCHW "gvd_rgb24_to_nchw"
 #define GVD_KERNEL_RGB24_TO_NHWC "gvd_rgb24_to_nhwc"
+#define GVD_KERNEL_YUV420_TURNED "gvd_yuv420_turned" // both orders
+#define GVD_KERNEL_RGB24_TURNED "gvd_rgb24_turned"
 
 struct gvd_kernel_grid {
     unsigned x, y, z;

@@ -66,11 +66,12 @@ int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
 
 int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
                      enum gvd_dimension_order order,
+                     enum gvd_orientation orientation,
                      const gvd_allocator *allocator, gvd_tensor **out,
                      gvd_error *err)
 {
     (void)device, (void)frames, (void)count, (void)order, (void)allocator;
-    (void)out;
+    (void)orientation, (void)out;
     return no_cuda(err);
 }
 
