@@ -1,0 +1,177 @@
+#include "timeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void gvd_timeline_init(gvd_timeline *timeline, const gvd_media *media)
+{
+    *timeline = (gvd_timeline){
+        .time_base = media->time_base,
+        .frame_rate = media->average_frame_rate,
+        .last = GVD_NO_PTS,
+        .first_time = INT64_MAX,
+        .irregular = INT64_MAX,
+    };
+}
+
+void gvd_timeline_free(gvd_timeline *timeline)
+{
+    free(timeline->ahead);
+    timeline->ahead = NULL;
+}
+
+// Room for one more in `ahead`.
+static int make_room(gvd_timeline *timeline, gvd_error *err)
+{
+    if (timeline->ahead_start + timeline->ahead_count <
+        timeline->ahead_capacity)
+        return GVD_OK;
+    if (timeline->ahead_start <= timeline->ahead_count) {
+        size_t capacity = timeline->ahead_capacity * 2 + 64;
+        int64_t *grown = realloc(timeline->ahead, capacity * sizeof *grown);
+        if (!grown)
+            return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+        timeline->ahead = grown;
+        timeline->ahead_capacity = capacity;
+    }
+    memmove(timeline->ahead, timeline->ahead + timeline->ahead_start,
+            timeline->ahead_count * sizeof *timeline->ahead);
+    timeline->ahead_start = 0;
+    return GVD_OK;
+}
+
+static void note_regularity(gvd_timeline *timeline, int64_t pts, int64_t time)
+{
+    int64_t number = timeline->packets, seen = number;
+    if (seen > GVD_TIMELINE_WINDOW)
+        seen = GVD_TIMELINE_WINDOW;
+    bool irregular = pts == GVD_NO_PTS;
+    for (int64_t i = 0; i < seen; i++)
+        irregular |= timeline->recent[i] == time;
+    if (irregular && number < timeline->irregular)
+        timeline->irregular = number;
+    if (time != GVD_NO_PTS && number < timeline->first_time)
+        timeline->first_time = number;
+    timeline->recent[number % GVD_TIMELINE_WINDOW] = time;
+}
+
+int gvd_timeline_push(gvd_timeline *timeline, int64_t pts, int64_t dts,
+                      gvd_error *err)
+{
+    int rc = make_room(timeline, err);
+    if (rc < 0)
+        return rc;
+    int64_t time = pts != GVD_NO_PTS ? pts : dts;
+    note_regularity(timeline, pts, time);
+    timeline->packets++;
+    timeline->ahead[timeline->ahead_start + timeline->ahead_count++] = time;
+    return GVD_OK;
+}
+
+// What these say rests on the packets that gvd_timeline_is_ready waits for and
+// on no later ones, so that every reading of the file gives the same times.
+static bool has_times(const gvd_timeline *timeline)
+{
+    return timeline->first_time < timeline->frames + GVD_TIMELINE_WINDOW;
+}
+
+static bool is_regular(const gvd_timeline *timeline, int64_t pts)
+{
+    return timeline->irregular >= timeline->frames + GVD_TIMELINE_AHEAD &&
+           pts != GVD_NO_PTS;
+}
+
+static bool is_later(const gvd_timeline *timeline, int64_t pts)
+{
+    return timeline->last == GVD_NO_PTS || pts > timeline->last;
+}
+
+bool gvd_timeline_is_ready(const gvd_timeline *timeline, int64_t pts)
+{
+    if (timeline->packets < timeline->frames + GVD_TIMELINE_AHEAD)
+        return false;
+    if (is_regular(timeline, pts) && is_later(timeline, pts))
+        return true;
+    return has_times(timeline)
+               ? timeline->ahead_count >= GVD_TIMELINE_WINDOW
+               : timeline->packets >= timeline->frames + GVD_TIMELINE_WINDOW;
+}
+
+static void drop_front(gvd_timeline *timeline, size_t count)
+{
+    if (count > timeline->ahead_count)
+        count = timeline->ahead_count;
+    timeline->ahead_start += count;
+    timeline->ahead_count -= count;
+}
+
+// The frame has its packet's own timestamp. What stands before that packet and
+// is not later belonged to packets that gave no frame.
+static void take_own(gvd_timeline *timeline, int64_t time)
+{
+    int64_t *ahead = timeline->ahead + timeline->ahead_start;
+    size_t known = timeline->ahead_count;
+    // A later frame may have taken it along: no packet that has the same time
+    // much later stands in for it.
+    if (!is_later(timeline, time) && known > GVD_TIMELINE_WINDOW)
+        known = GVD_TIMELINE_WINDOW;
+    size_t own = 0, kept = 0;
+    while (own < known && ahead[own] != time)
+        own++;
+    if (own == known)
+        return;
+    for (size_t i = own; i-- > 0;)
+        if (ahead[i] > time)
+            ahead[own - kept++] = ahead[i];
+    drop_front(timeline, own + 1 - kept);
+}
+
+// The smallest of the next packets', or GVD_NO_PTS if they have none.
+static int64_t take_smallest(gvd_timeline *timeline)
+{
+    int64_t *ahead = timeline->ahead + timeline->ahead_start;
+    size_t known = timeline->ahead_count < GVD_TIMELINE_WINDOW
+                       ? timeline->ahead_count
+                       : GVD_TIMELINE_WINDOW;
+    if (known == 0)
+        return GVD_NO_PTS;
+    size_t at = 0;
+    for (size_t i = 1; i < known; i++)
+        if (ahead[i] != GVD_NO_PTS &&
+            (ahead[at] == GVD_NO_PTS || ahead[i] < ahead[at]))
+            at = i;
+    int64_t time = ahead[at];
+    for (; at > 0; at--)
+        ahead[at] = ahead[at - 1];
+    drop_front(timeline, 1);
+    return time;
+}
+
+// number / frame rate, in the stream's time base, rounded to the nearest.
+static int64_t counted(const gvd_timeline *timeline)
+{
+    gvd_rational tb = timeline->time_base, rate = timeline->frame_rate;
+    if (rate.num <= 0 || rate.den <= 0 || tb.num <= 0 || tb.den <= 0)
+        return GVD_NO_PTS;
+    __int128 top = (__int128)timeline->frames * rate.den * tb.den;
+    __int128 bottom = (__int128)rate.num * tb.num;
+    return (int64_t)((top + bottom / 2) / bottom);
+}
+
+int64_t gvd_timeline_next(gvd_timeline *timeline, int64_t pts)
+{
+    int64_t time = pts;
+    if (!has_times(timeline)) {
+        time = counted(timeline);
+        drop_front(timeline, 1);
+    } else if (is_regular(timeline, pts)) {
+        take_own(timeline, pts);
+    } else {
+        time = take_smallest(timeline);
+    }
+    timeline->frames++;
+    if (timeline->last != GVD_NO_PTS && time < timeline->last)
+        time = timeline->last;
+    timeline->last = time;
+    return time;
+}
