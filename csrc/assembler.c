@@ -11,19 +11,22 @@
 // A batch in the making.
 typedef struct draft {
     gvd_batch *batch;
+    int width, height; // of its frames, before they are turned
+    int64_t first_place;
     int pending;   // frames that are still being converted
     bool complete; // takes no more frames
+    bool dropped;  // is a part of what was asked for: not to be given
     struct draft *next;
 } draft;
 
 struct gvd_assembler {
     // Immutable after create.
-    gvd_scheduler *scheduler;
-    int batch_size, depth;
-    enum gvd_dimension_order order;
+    gvd_assembler_params params;
     pthread_t thread;
 
-    draft *current; // that takes frames; the assembling thread only
+    // Assembling thread only.
+    draft *current; // that takes frames
+    int64_t placed; // frames of the drafts before it
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -53,7 +56,8 @@ static void run_convert(gvd_task *task, bool cancelled)
     gvd_error err = {0};
     int rc = cancelled
                  ? GVD_ERR_CLOSED
-                 : gvd_cpu_convert(t->frame, t->destination, a->order, &err);
+                 : gvd_cpu_convert(t->frame, t->destination, a->params.order,
+                                   a->params.orientation, &err);
     gvd_frame_unref(&t->frame);
     pthread_mutex_lock(&a->lock);
     if (rc < 0 && a->convert_status == GVD_OK) {
@@ -76,7 +80,7 @@ static void free_draft(draft *d)
 static int start_draft(gvd_assembler *a, const gvd_frame *frame, gvd_error *err)
 {
     pthread_mutex_lock(&a->lock);
-    while (a->drafts >= a->depth && !a->stopped)
+    while (a->drafts >= a->params.depth && !a->stopped)
         pthread_cond_wait(&a->changed, &a->lock);
     bool stopped = a->stopped;
     pthread_mutex_unlock(&a->lock);
@@ -85,10 +89,14 @@ static int start_draft(gvd_assembler *a, const gvd_frame *frame, gvd_error *err)
     draft *d = calloc(1, sizeof *d);
     if (!d)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    d->width = frame->width;
+    d->height = frame->height;
+    d->first_place = a->placed;
     int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(a->order, a->batch_size, frame->width, frame->height,
+    gvd_tensor_rgb_shape(a->params.order, a->params.orientation,
+                         a->params.batch_size, frame->width, frame->height,
                          shape);
-    int rc = gvd_batch_create(a->batch_size, &d->batch, err);
+    int rc = gvd_batch_create(a->params.batch_size, &d->batch, err);
     if (rc == GVD_OK)
         rc = gvd_host_tensor_create(4, shape, &d->batch->tensor, err);
     if (rc < 0) {
@@ -113,6 +121,7 @@ static void complete_draft(gvd_assembler *a)
     a->current = NULL;
     if (!d)
         return;
+    a->placed += d->batch->count;
     int64_t shape[GVD_MAX_DIMS];
     for (int i = 0; i < GVD_MAX_DIMS; i++)
         shape[i] = d->batch->tensor->shape[i];
@@ -124,31 +133,35 @@ static void complete_draft(gvd_assembler *a)
     pthread_mutex_unlock(&a->lock);
 }
 
-static bool fits(const draft *d, const gvd_frame *frame)
+// True if the draft takes a frame of this size at this slot.
+static bool fits(const gvd_assembler *a, const gvd_frame *frame, int64_t slot)
 {
-    if (!d)
-        return false;
-    const gvd_frame *first = d->batch->frames[0];
-    return first->width == frame->width && first->height == frame->height;
+    const draft *d = a->current;
+    return d && slot < a->params.batch_size && d->width == frame->width &&
+           d->height == frame->height;
 }
 
-static int place_frame(gvd_assembler *a, gvd_frame *frame, gvd_error *err)
+static int64_t slot_of(const gvd_assembler *a, const gvd_delivery *delivery,
+                       int64_t place)
+{
+    const draft *d = a->current;
+    if (!delivery->places)
+        return d ? d->batch->count : 0;
+    return delivery->places[place] - (d ? d->first_place : a->placed);
+}
+
+// Sends the frame on its way into a slot of the current draft.
+static int submit(gvd_assembler *a, gvd_frame *frame, int64_t slot,
+                  gvd_error *err)
 {
     convert_task *t = calloc(1, sizeof *t);
-    gvd_frame *facts = t ? gvd_frame_copy_facts(frame) : NULL;
-    int rc =
-        facts ? GVD_OK : gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    if (rc == GVD_OK && !fits(a->current, frame)) {
-        complete_draft(a);
-        rc = start_draft(a, frame, err);
-    }
-    if (rc < 0) {
-        gvd_frame_unref(&facts);
+    bool transposed = a->params.orientation & GVD_TRANSPOSE;
+    gvd_frame *facts = t ? gvd_frame_copy_facts(frame, transposed) : NULL;
+    if (!facts) {
         free(t);
-        return rc;
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     }
     draft *d = a->current;
-    int slot = d->batch->count;
     d->batch->frames[slot] = facts;
     *t = (convert_task){
         .task.run = run_convert,
@@ -162,10 +175,42 @@ static int place_frame(gvd_assembler *a, gvd_frame *frame, gvd_error *err)
     d->batch->count++;
     d->pending++;
     pthread_mutex_unlock(&a->lock);
-    gvd_scheduler_submit(a->scheduler, &t->task);
-    if (slot + 1 == a->batch_size)
-        complete_draft(a);
+    if (a->params.presenter->scheduler)
+        gvd_scheduler_submit(a->params.presenter->scheduler, &t->task);
+    else
+        run_convert(&t->task, false);
     return GVD_OK;
+}
+
+static int place_frame(gvd_assembler *a, const gvd_delivery *delivery,
+                       gvd_error *err)
+{
+    int rc = GVD_OK;
+    for (int64_t i = 0; rc == GVD_OK && i < delivery->place_count; i++) {
+        int64_t slot = slot_of(a, delivery, i);
+        if (!fits(a, delivery->frame, slot)) {
+            bool full = !a->current || slot >= a->params.batch_size;
+            if (!full && delivery->places)
+                return gvd_fail_sizes(err);
+            complete_draft(a);
+            rc = start_draft(a, delivery->frame, err);
+            slot = slot_of(a, delivery, i);
+        }
+        if (rc == GVD_OK)
+            rc = submit(a, delivery->frame, slot, err);
+        if (rc == GVD_OK && a->current->batch->count == a->params.batch_size)
+            complete_draft(a);
+    }
+    return rc;
+}
+
+// The draft holds a part of what was asked for, and the rest cannot be had.
+static void drop_draft(gvd_assembler *a)
+{
+    pthread_mutex_lock(&a->lock);
+    if (a->current)
+        a->current->dropped = true;
+    pthread_mutex_unlock(&a->lock);
 }
 
 static void *assemble(void *assembler)
@@ -174,12 +219,14 @@ static void *assemble(void *assembler)
     gvd_error err = {0};
     int rc = GVD_OK;
     while (rc == GVD_OK) {
-        gvd_frame *frame = NULL;
-        rc = gvd_scheduler_next(a->scheduler, -1, &frame, &err);
+        gvd_delivery delivery;
+        rc = gvd_presenter_next(a->params.presenter, -1, &delivery, &err);
         if (rc == GVD_OK)
-            rc = place_frame(a, frame, &err);
-        gvd_frame_unref(&frame);
+            rc = place_frame(a, &delivery, &err);
+        gvd_frame_unref(&delivery.frame);
     }
+    if (rc < 0 && a->params.presenter->request)
+        drop_draft(a);
     complete_draft(a);
     pthread_mutex_lock(&a->lock);
     a->end = rc;
@@ -189,17 +236,13 @@ static void *assemble(void *assembler)
     return NULL;
 }
 
-int gvd_assembler_create(gvd_scheduler *scheduler, int batch_size, int depth,
-                         enum gvd_dimension_order order, gvd_assembler **out,
-                         gvd_error *err)
+int gvd_assembler_create(const gvd_assembler_params *params,
+                         gvd_assembler **out, gvd_error *err)
 {
     gvd_assembler *a = calloc(1, sizeof *a);
     if (!a)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    a->scheduler = scheduler;
-    a->batch_size = batch_size;
-    a->depth = depth;
-    a->order = order;
+    a->params = *params;
     pthread_mutex_init(&a->lock, NULL);
     gvd_cond_init(&a->changed);
     if (!gvd_thread_start(&a->thread, assemble, a)) {
@@ -225,11 +268,11 @@ static int try_take_locked(gvd_assembler *a, gvd_batch **out, gvd_error *err)
         return a->convert_status;
     }
     draft *d = a->head;
-    if (!d && a->end != GVD_OK) {
+    if ((!d || d->dropped) && a->end != GVD_OK) {
         *err = a->end_error;
         return a->end;
     }
-    if (!is_ready(d))
+    if (!is_ready(d) || d->dropped)
         return GVD_AGAIN;
     a->head = d->next;
     if (!a->head)

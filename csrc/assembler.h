@@ -1,17 +1,24 @@
-// Frames of a scheduler, converted by its workers into batches of host memory.
+// Frames of a presenter, converted by its workers into batches of host memory.
 //
 // A thread of its own gives every frame its place in a batch as soon as its
 // turn comes, so that conversion runs ahead of the caller, on all cores.
 #pragma once
 
+#include "presenter.h"
 #include "reader.h"
-#include "scheduler.h"
 
 typedef struct gvd_assembler gvd_assembler;
 
-int gvd_assembler_create(gvd_scheduler *scheduler, int batch_size, int depth,
-                         enum gvd_dimension_order order, gvd_assembler **out,
-                         gvd_error *err);
+typedef struct gvd_assembler_params {
+    // Its scheduler's workers convert; without one this thread does.
+    gvd_presenter *presenter;
+    int batch_size, depth; // depth batches at most are in the making
+    enum gvd_dimension_order order;
+    enum gvd_orientation orientation;
+} gvd_assembler_params;
+
+int gvd_assembler_create(const gvd_assembler_params *params,
+                         gvd_assembler **out, gvd_error *err);
 
 // The next complete batch, GVD_EOF, an error, or GVD_AGAIN after timeout_ms
 // (-1: never).

@@ -1,6 +1,8 @@
 // libav headers and what differs between FFmpeg 5.1 and 8.
 #pragma once
 
+#include <stdbool.h>
+
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avstring.h>
@@ -21,6 +23,24 @@ static inline const int32_t *gvd_av_display_matrix(const AVStream *stream)
     const uint8_t *data =
         av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
     return size >= 36 ? (const int32_t *)data : NULL;
+#endif
+}
+
+static inline bool gvd_av_is_interlaced(const AVFrame *frame)
+{
+#ifdef AV_FRAME_FLAG_INTERLACED
+    return frame->flags & AV_FRAME_FLAG_INTERLACED;
+#else
+    return frame->interlaced_frame;
+#endif
+}
+
+static inline bool gvd_av_is_top_first(const AVFrame *frame)
+{
+#ifdef AV_FRAME_FLAG_TOP_FIELD_FIRST
+    return frame->flags & AV_FRAME_FLAG_TOP_FIELD_FIRST;
+#else
+    return frame->top_field_first;
 #endif
 }
 

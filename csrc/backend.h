@@ -25,10 +25,17 @@ typedef struct gvd_session gvd_session;
 
 typedef int (*gvd_emit)(void *context, gvd_frame *frame);
 
+// What frames are wanted for.
+enum gvd_pixels {
+    GVD_PIXELS_NATIVE, // the decoded planes
+    GVD_PIXELS_RGB,    // what is no 8-bit 4:2:0 may be given as RGB
+    GVD_PIXELS_NONE,   // frames without planes will do
+};
+
 typedef struct gvd_session_params {
     const gvd_stream *stream;
-    int device;    // the GPU's number
-    bool rgb_only; // frames that are no 8-bit 4:2:0 may be given as RGB
+    int device; // the GPU's number
+    enum gvd_pixels pixels;
     gvd_emit emit;
     void *context;
 } gvd_session_params;

@@ -11,6 +11,7 @@ int gvd_batch_create(int capacity, gvd_batch **out, gvd_error *err)
         free(batch);
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     }
+    batch->capacity = capacity;
     *out = batch;
     return GVD_OK;
 }
@@ -21,21 +22,28 @@ void gvd_batch_free(gvd_batch **batch)
     *batch = NULL;
     if (!b)
         return;
-    for (int i = 0; i < b->count; i++)
+    for (int i = 0; i < b->capacity; i++)
         gvd_frame_unref(&b->frames[i]);
     gvd_tensor_unref(&b->tensor);
     free(b->frames);
     free(b);
 }
 
-int gvd_batch_drop_planes(gvd_batch *batch, gvd_error *err)
+int gvd_batch_drop_planes(gvd_batch *batch, bool transposed, gvd_error *err)
 {
     for (int i = 0; i < batch->count; i++) {
-        gvd_frame *facts = gvd_frame_copy_facts(batch->frames[i]);
+        gvd_frame *facts = gvd_frame_copy_facts(batch->frames[i], transposed);
         if (!facts)
             return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
         gvd_frame_unref(&batch->frames[i]);
         batch->frames[i] = facts;
     }
     return GVD_OK;
+}
+
+int gvd_fail_sizes(gvd_error *err)
+{
+    return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                    "the frames differ in size and cannot be one array; ask "
+                    "for those of each size apart, or for native ones");
 }

@@ -1,5 +1,5 @@
 // The thread between source and workers: reads packets in the order of the
-// file, asks the plan where each belongs, and fills the jobs.
+// file, each with its route, and fills the jobs.
 #include "scheduler_impl.h"
 
 #include <stddef.h>
@@ -13,14 +13,14 @@ static bool may_read_locked(const gvd_scheduler *s)
 }
 
 static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
-                           gvd_error *err)
+                           const gvd_route *route, gvd_error *err)
 {
-    bool first = !s->current;
     int64_t number = s->current ? s->current->number + 1 : 0;
     gvd_job *job = gvd_job_create(number, s->params.fallback != NULL);
     if (!job)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    job->inexact_start = first && packet->entry != GVD_ENTRY_CLOSED;
+    job->first = route->starts_stream;
+    job->inexact_start = job->first && packet->entry != GVD_ENTRY_CLOSED;
     if (s->tail)
         s->tail->next = job;
     else
@@ -41,22 +41,33 @@ static int push_locked(gvd_scheduler *s, gvd_job *job, gvd_packet *packet,
     return rc;
 }
 
-static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
-                              gvd_error *err)
+static int route_packet_locked(gvd_scheduler *s, gvd_packet *packet,
+                               const gvd_route *route, gvd_error *err)
 {
-    gvd_route route = gvd_plan_route(&s->plan, packet);
-    if (route.closes_previous)
+    if (route->closes_previous)
         s->previous->closed = true;
-    int rc = route.opens ? open_job_locked(s, packet, err) : GVD_OK;
-    bool opened = rc == GVD_OK && route.opens;
-    if (rc == GVD_OK && route.closes_before)
+    int rc = route->opens ? open_job_locked(s, packet, route, err) : GVD_OK;
+    if (rc == GVD_OK && route->closes_before && s->previous)
         s->previous->closed = true;
-    if (rc == GVD_OK && route.to_previous)
-        rc = push_locked(s, s->previous, packet, route.shown_by_previous, err);
-    if (rc == GVD_OK && route.to_current)
-        rc = push_locked(s, s->current, packet, route.shown_by_current, err);
-    if (rc == GVD_OK && (route.shown_by_previous || route.shown_by_current))
-        rc = gvd_index_push(&s->index, packet->pts, packet->dts, err);
+    if (rc == GVD_OK && route->to_previous)
+        rc = push_locked(s, s->previous, packet, route->shown_by_previous, err);
+    if (rc == GVD_OK && route->to_current)
+        rc = push_locked(s, s->current, packet, route->shown_by_current, err);
+    if (rc == GVD_OK && route->ends_previous)
+        s->previous->closed = true;
+    if (rc == GVD_OK && route->ends_current)
+        s->current->closed = true;
+    return rc;
+}
+
+static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
+                              const gvd_route *route, gvd_error *err)
+{
+    int rc = route_packet_locked(s, packet, route, err);
+    bool opened = rc == GVD_OK && route->opens;
+    if (rc == GVD_OK && !s->params.keeps_times && !packet->second_field &&
+        (route->shown_by_previous || route->shown_by_current))
+        rc = gvd_timeline_push(&s->timeline, packet->pts, packet->dts, err);
     s->stats.packets++;
     gvd_scheduler_wake_locked(s);
     if (opened && s->idle_workers == 0)
@@ -90,10 +101,11 @@ void *gvd_feeder_main(void *scheduler)
             break;
         pthread_mutex_unlock(&s->lock);
         gvd_packet *packet = NULL;
-        rc = s->params.read(s->params.context, &packet, &s->feed_error);
+        gvd_route route = {0};
+        rc = s->params.read(s->params.context, &packet, &route, &s->feed_error);
         pthread_mutex_lock(&s->lock);
         if (rc == GVD_OK)
-            rc = feed_packet_locked(s, packet, &s->feed_error);
+            rc = feed_packet_locked(s, packet, &route, &s->feed_error);
         gvd_packet_unref(&packet);
     }
     end_locked(s, rc);

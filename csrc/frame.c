@@ -29,14 +29,18 @@ void gvd_frame_set_facts(gvd_frame *to, const gvd_frame *from)
     to->height = from->height;
     to->color = from->color;
     to->ordinal = from->ordinal;
+    to->number = from->number;
     to->pts = from->pts;
     to->duration = from->duration;
     to->key = from->key;
     to->corrupt = from->corrupt;
+    to->interlaced = from->interlaced;
+    to->top_field_first = from->top_field_first;
+    to->picture_type = from->picture_type;
     to->backend = from->backend;
 }
 
-gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame)
+gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame, bool transposed)
 {
     gvd_frame *facts = calloc(1, sizeof *facts);
     if (!facts)
@@ -45,6 +49,10 @@ gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame)
     facts->release = release_facts;
     facts->memory = frame->memory;
     gvd_frame_set_facts(facts, frame);
+    if (transposed) {
+        facts->width = frame->height;
+        facts->height = frame->width;
+    }
     return facts;
 }
 

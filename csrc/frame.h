@@ -60,10 +60,13 @@ struct gvd_frame {
     gvd_color color;
 
     int64_t ordinal;  // of its packet in the stream, counted from 0
+    int64_t number;   // in presentation order, once the reader knows it
     int64_t pts;      // stream time base, or GVD_NO_PTS
     int64_t duration; // stream time base, or 0
     bool key;
-    bool corrupt;        // the decoder concealed damage
+    bool corrupt; // the decoder concealed damage
+    bool interlaced, top_field_first;
+    char picture_type;   // 'I', 'P', 'B', or 0: not known
     const char *backend; // "nvdec" or "cpu"
 };
 
@@ -73,8 +76,9 @@ void gvd_frame_unref(gvd_frame **frame);
 // What is known of a frame, without its planes.
 void gvd_frame_set_facts(gvd_frame *to, const gvd_frame *from);
 
-// A new frame with everything but the planes, or NULL without memory.
-gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame);
+// A new frame with everything but the planes, or NULL without memory; of a
+// transposed picture width and height have changed places.
+gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame, bool transposed);
 
 // Bytes of all planes without padding.
 int64_t gvd_frame_bytes(const gvd_frame *frame);

@@ -1,163 +1,180 @@
 #include "index.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-void gvd_index_init(gvd_index *index, const gvd_media *media)
+gvd_index *gvd_index_ref(gvd_index *index)
 {
-    *index = (gvd_index){
-        .time_base = media->time_base,
-        .frame_rate = media->average_frame_rate,
-        .last = GVD_NO_PTS,
-        .first_time = INT64_MAX,
-        .irregular = INT64_MAX,
-    };
+    gvd_ref_get(&index->ref);
+    return index;
 }
 
-void gvd_index_free(gvd_index *index)
+void gvd_index_unref(gvd_index **index)
 {
-    free(index->ahead);
-    index->ahead = NULL;
-}
-
-// Room for one more in `ahead`.
-static int make_room(gvd_index *index, gvd_error *err)
-{
-    if (index->ahead_start + index->ahead_count < index->ahead_capacity)
-        return GVD_OK;
-    if (index->ahead_start <= index->ahead_count) {
-        size_t capacity = index->ahead_capacity * 2 + 64;
-        int64_t *grown = realloc(index->ahead, capacity * sizeof *grown);
-        if (!grown)
-            return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-        index->ahead = grown;
-        index->ahead_capacity = capacity;
-    }
-    memmove(index->ahead, index->ahead + index->ahead_start,
-            index->ahead_count * sizeof *index->ahead);
-    index->ahead_start = 0;
-    return GVD_OK;
-}
-
-static void note_regularity(gvd_index *index, int64_t pts, int64_t time)
-{
-    int64_t number = index->packets, seen = number;
-    if (seen > GVD_INDEX_WINDOW)
-        seen = GVD_INDEX_WINDOW;
-    bool irregular = pts == GVD_NO_PTS;
-    for (int64_t i = 0; i < seen; i++)
-        irregular |= index->recent[i] == time;
-    if (irregular && number < index->irregular)
-        index->irregular = number;
-    if (time != GVD_NO_PTS && number < index->first_time)
-        index->first_time = number;
-    index->recent[number % GVD_INDEX_WINDOW] = time;
-}
-
-int gvd_index_push(gvd_index *index, int64_t pts, int64_t dts, gvd_error *err)
-{
-    int rc = make_room(index, err);
-    if (rc < 0)
-        return rc;
-    int64_t time = pts != GVD_NO_PTS ? pts : dts;
-    note_regularity(index, pts, time);
-    index->packets++;
-    index->ahead[index->ahead_start + index->ahead_count++] = time;
-    return GVD_OK;
-}
-
-// What these two say rests on the packets that gvd_index_is_ready waits for and
-// on no later ones, so that every reading of the file gives the same times.
-static bool has_times(const gvd_index *index)
-{
-    return index->first_time < index->frames + GVD_INDEX_AHEAD;
-}
-
-static bool is_regular(const gvd_index *index, int64_t pts)
-{
-    return index->irregular >= index->frames + GVD_INDEX_AHEAD &&
-           pts != GVD_NO_PTS &&
-           (index->last == GVD_NO_PTS || pts > index->last);
-}
-
-bool gvd_index_is_ready(const gvd_index *index, int64_t pts)
-{
-    if (index->packets < index->frames + GVD_INDEX_AHEAD)
-        return false;
-    return is_regular(index, pts) || !has_times(index) ||
-           index->ahead_count >= GVD_INDEX_WINDOW;
-}
-
-static void drop_front(gvd_index *index, size_t count)
-{
-    if (count > index->ahead_count)
-        count = index->ahead_count;
-    index->ahead_start += count;
-    index->ahead_count -= count;
-}
-
-// The frame has its packet's own timestamp. What stands before that packet and
-// is not later belonged to packets that gave no frame.
-static void take_own(gvd_index *index, int64_t time)
-{
-    int64_t *ahead = index->ahead + index->ahead_start;
-    size_t own = 0, kept = 0;
-    while (own < index->ahead_count && ahead[own] != time)
-        own++;
-    if (own == index->ahead_count)
+    gvd_index *x = *index;
+    *index = NULL;
+    if (!x || !gvd_ref_put(&x->ref))
         return;
-    for (size_t i = own; i-- > 0;)
-        if (ahead[i] > time)
-            ahead[own - kept++] = ahead[i];
-    drop_front(index, own + 1 - kept);
+    gvd_index_free_building(x);
+    free(x->packets);
+    free(x->pts);
+    free(x->frame_packets);
+    free(x->frame_durations);
+    free(x->jobs);
+    free(x);
 }
 
-// The smallest of the next packets', or GVD_NO_PTS if they have none.
-static int64_t take_smallest(gvd_index *index)
+int64_t gvd_index_find_job(const gvd_index *index, int64_t frame)
 {
-    int64_t *ahead = index->ahead + index->ahead_start;
-    size_t known = index->ahead_count < GVD_INDEX_WINDOW ? index->ahead_count
-                                                         : GVD_INDEX_WINDOW;
-    if (known == 0)
-        return GVD_NO_PTS;
-    size_t at = 0;
-    for (size_t i = 1; i < known; i++)
-        if (ahead[i] != GVD_NO_PTS &&
-            (ahead[at] == GVD_NO_PTS || ahead[i] < ahead[at]))
-            at = i;
-    int64_t time = ahead[at];
-    for (; at > 0; at--)
-        ahead[at] = ahead[at - 1];
-    drop_front(index, 1);
-    return time;
-}
-
-// number / frame rate, in the stream's time base, rounded to the nearest.
-static int64_t counted(const gvd_index *index)
-{
-    gvd_rational tb = index->time_base, rate = index->frame_rate;
-    if (rate.num <= 0 || rate.den <= 0 || tb.num <= 0 || tb.den <= 0)
-        return GVD_NO_PTS;
-    __int128 top = (__int128)index->frames * rate.den * tb.den;
-    __int128 bottom = (__int128)rate.num * tb.num;
-    return (int64_t)((top + bottom / 2) / bottom);
-}
-
-int64_t gvd_index_next(gvd_index *index, int64_t pts)
-{
-    int64_t time = pts;
-    if (!has_times(index)) {
-        time = counted(index);
-        drop_front(index, 1);
-    } else if (is_regular(index, pts)) {
-        take_own(index, pts);
-    } else {
-        time = take_smallest(index);
-        if (index->last != GVD_NO_PTS && time < index->last)
-            time = index->last;
+    int64_t low = 0, high = index->job_count; // jobs[low] begins at or before
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (index->jobs[middle].frame <= frame)
+            low = middle;
+        else
+            high = middle;
     }
-    index->frames++;
-    if (time != GVD_NO_PTS)
-        index->last = time;
-    return time;
+    return low;
+}
+
+bool gvd_index_is_key(const gvd_index *index, int64_t frame)
+{
+    return !index->counted &&
+           gvd_index_flags(index, index->frame_packets[frame]) & GVD_PACKET_KEY;
+}
+
+int64_t gvd_index_duration(const gvd_index *index, int64_t frame,
+                           int64_t otherwise)
+{
+    int at = index->frame_durations[frame];
+    return at < GVD_INDEX_DURATIONS ? index->durations[at] : otherwise;
+}
+
+int64_t gvd_index_bytes(const gvd_index *index)
+{
+    return (int64_t)sizeof *index +
+           index->packet_count * (int64_t)sizeof *index->packets +
+           index->frame_count *
+               (int64_t)(sizeof *index->pts + sizeof *index->frame_packets +
+                         sizeof *index->frame_durations) +
+           index->job_count * (int64_t)sizeof *index->jobs;
+}
+
+void gvd_index_note_end(gvd_index *index)
+{
+    int64_t last = index->frame_count - 1;
+    index->end = last < 0 || index->pts[last] == GVD_NO_PTS
+                     ? GVD_NO_PTS
+                     : index->pts[last] + index->last_duration;
+}
+
+// --- what decoding showed ---
+
+int64_t gvd_index_job_at(const gvd_index *index, int64_t packet)
+{
+    int64_t low = 0, high = index->job_count; // jobs[low] begins at or before
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (index->jobs[middle].packet <= packet)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int64_t gvd_index_job_of_packet(const gvd_index *index, int64_t packet)
+{
+    int flags = gvd_index_flags(index, packet);
+    return gvd_index_job_at(index, packet) -
+           (flags & GVD_PACKET_SHOWN_BY_PREVIOUS ? 1 : 0);
+}
+
+// Frames that packets can tell come job after job, one of each packet.
+static bool follow_jobs(const gvd_index *x, const gvd_index_frame *frames,
+                        int64_t count)
+{
+    int64_t job = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t packet = frames[i].ordinal;
+        if (packet < 0 || packet >= x->packet_count ||
+            gvd_index_job_of_packet(x, packet) < job)
+            return false;
+        job = gvd_index_job_of_packet(x, packet);
+    }
+    return true;
+}
+
+// True if two frames claim the same packet. Sets a bit for each.
+static int repeats(const gvd_index *x, const gvd_index_frame *frames,
+                   int64_t count, bool *repeated, gvd_error *err)
+{
+    uint8_t *seen = calloc((size_t)(x->packet_count + 8) / 8, 1);
+    if (!seen)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    *repeated = false;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t packet = frames[i].ordinal;
+        *repeated |= seen[packet / 8] >> packet % 8 & 1;
+        seen[packet / 8] |= (uint8_t)(1 << packet % 8);
+    }
+    free(seen);
+    return GVD_OK;
+}
+
+static int replace_all(gvd_index *x, const gvd_index_frame *frames,
+                       int64_t count, gvd_error *err)
+{
+    bool repeated = true;
+    int rc = GVD_OK;
+    x->counted = !follow_jobs(x, frames, count);
+    if (!x->counted)
+        rc = repeats(x, frames, count, &repeated, err);
+    x->counted |= repeated;
+    x->frame_count = 0;
+    for (int64_t i = 0; rc == GVD_OK && i < count; i++)
+        rc = gvd_index_add_frame(x, &frames[i], err);
+    int64_t at = 0;
+    for (int64_t j = 0; j < x->job_count; j++) {
+        while (!x->counted && at < count &&
+               gvd_index_job_of_packet(x, frames[at].ordinal) < j)
+            at++;
+        x->jobs[j].frame = j > 0 && x->counted ? count : at;
+    }
+    return rc;
+}
+
+// The other jobs' frames move down by what the first does not show.
+static int replace_first(gvd_index *x, const gvd_index_frame *frames,
+                         int64_t count, gvd_error *err)
+{
+    int64_t old = x->job_count > 1 ? x->jobs[1].frame : x->frame_count;
+    int64_t lost = old - count;
+    if (lost < 0)
+        return gvd_fail(err, GVD_ERR_INTERNAL, "more frames than packets");
+    for (int64_t i = 0; i < count; i++) {
+        x->pts[i] = frames[i].pts;
+        x->frame_packets[i] = (uint32_t)frames[i].ordinal;
+        x->frame_durations[i] = gvd_index_find_duration(x, frames[i].duration);
+    }
+    for (int64_t i = old; i < x->frame_count; i++) {
+        x->pts[i - lost] = x->pts[i];
+        x->frame_packets[i - lost] = x->frame_packets[i];
+        x->frame_durations[i - lost] = x->frame_durations[i];
+    }
+    x->frame_count -= lost;
+    for (int64_t j = 1; j < x->job_count; j++)
+        x->jobs[j].frame -= lost;
+    return GVD_OK;
+}
+
+int gvd_index_correct(gvd_index *index, const gvd_index_frame *frames,
+                      int64_t count, gvd_error *err)
+{
+    gvd_index *x = index;
+    int rc = x->trust == GVD_TRUST_ALL_BUT_FIRST && x->job_count > 1
+                 ? replace_first(x, frames, count, err)
+                 : replace_all(x, frames, count, err);
+    if (rc == GVD_OK)
+        gvd_index_note_end(x);
+    return rc;
 }

@@ -34,6 +34,7 @@ struct gvd_job {
     int64_t shown;      // packets that are to be shown
     bool kept;          // taken packets are kept for another decoder
     bool closed;        // no more packets come
+    bool first;         // of the stream
     bool inexact_start; // only libavcodec knows what is shown
 
     gvd_frame **frames; // a ring

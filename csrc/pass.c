@@ -1,4 +1,5 @@
-// One reading of a video: source and scheduler, and frames made into batches.
+// One reading of a video, or of the frames that were asked for: the stages from
+// source to batch.
 //
 // RGB on the CPU is converted by the workers, ahead of the caller; on the GPU
 // the caller's thread launches the conversion, since the stream on which it is
@@ -10,15 +11,20 @@
 #include "batch.h"
 #include "cpu/limits.h"
 #include "cuda/device.h"
+#include "presenter.h"
 #include "reader_impl.h"
+#include "supply.h"
 #include "thread.h"
 
 struct gvd_pass {
     // Immutable after open.
     gvd_reader *reader;
-    gvd_source *source;
-    gvd_scheduler *scheduler;
+    gvd_supply supply;
+    bool supplied;            // supply is initialised
+    gvd_request *request;     // or NULL: all frames
+    gvd_scheduler *scheduler; // NULL where nothing has to be decoded
     gvd_assembler *assembler; // RGB on the CPU
+    enum gvd_orientation orientation;
     int batch_size;
     int cores;     // that this process may use
     pid_t process; // whose threads the stages have
@@ -28,9 +34,12 @@ struct gvd_pass {
     // Guarded by lock.
     bool busy; // a call is inside: what follows is its own
 
-    gvd_batch *ready; // collected, not yet asked for
-    gvd_frame *held;  // of the next batch, which has another size
-    int end;          // GVD_OK while frames come, then GVD_EOF or an error
+    gvd_presenter presenter; // the assembler's where there is one
+    gvd_batch *ready;        // collected, not yet asked for
+    gvd_delivery delivery;   // not all of it is placed
+    int64_t placed;          // places of the delivery that are
+    int64_t first_place;     // of the batch
+    int end; // GVD_OK while frames come, then GVD_EOF or an error
     gvd_error end_error;
 };
 
@@ -38,12 +47,6 @@ static int place_frame(void *context, gvd_frame **frame, gvd_error *err)
 {
     gvd_pass *pass = context;
     return gvd_cuda_place(pass->reader->device.id, frame, err);
-}
-
-static int read_packet(void *context, gvd_packet **out, gvd_error *err)
-{
-    gvd_pass *pass = context;
-    return gvd_source_read(pass->source, out, err);
 }
 
 // --- opening ---
@@ -63,25 +66,33 @@ static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
         p->insist = true;
         p->workers_reason = "as many as were asked for";
     }
+    if (pass->request && p->workers > gvd_request_jobs(pass->request)) {
+        p->workers = (int)gvd_request_jobs(pass->request);
+        p->workers_reason = "what was asked for lies in no more GOPs";
+    }
 }
 
 static int create_scheduler(gvd_pass *pass, gvd_error *err)
 {
     const gvd_reader *r = pass->reader;
     bool cuda = r->device.type == GVD_DEVICE_CUDA;
-    const gvd_stream *stream = gvd_source_stream(pass->source);
+    bool native = r->params.output == GVD_OUTPUT_NATIVE;
+    const gvd_stream *stream = gvd_source_stream(pass->supply.source);
     const gvd_media *media = &stream->media;
     gvd_scheduler_params p = {
         .backend = r->backend,
         .fallback = r->backend->checked ? &gvd_cpu : NULL,
         .session = {.stream = stream,
                     .device = r->device.id,
-                    .rgb_only = r->params.output == GVD_OUTPUT_RGB24},
+                    .pixels = native ? GVD_PIXELS_NATIVE : GVD_PIXELS_RGB},
         .place = cuda ? place_frame : NULL,
-        .read = read_packet,
-        .context = pass,
+        .read = gvd_supply_read,
+        .context = &pass->supply,
         .memory_limit = r->params.memory_limit,
         .frame_bytes = (int64_t)media->width * media->height * 3 / 2,
+        .frames_ahead = pass->request ? gvd_request_size(pass->request)
+                                      : media->header_frames,
+        .keeps_times = pass->request,
     };
     choose_workers(pass, &p);
     int rc = gvd_scheduler_create(&p, &pass->scheduler, err);
@@ -95,31 +106,84 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
 
 static int create_stages(gvd_pass *pass, gvd_error *err)
 {
-    int rc = create_scheduler(pass, err);
-    const gvd_reader *r = pass->reader;
-    if (rc < 0 || r->device.type == GVD_DEVICE_CUDA ||
-        r->params.output == GVD_OUTPUT_NATIVE)
+    gvd_reader *r = pass->reader;
+    bool native = r->params.output == GVD_OUTPUT_NATIVE;
+    int rc = pass->supplied ? create_scheduler(pass, err) : GVD_OK;
+    pass->presenter = (gvd_presenter){
+        .scheduler = pass->scheduler,
+        .request = pass->request,
+        .cache = pass->request && !native ? &r->cache : NULL,
+    };
+    if (rc < 0 || r->device.type == GVD_DEVICE_CUDA || native)
         return rc;
-    // Two batches ahead, or enough small ones to keep every core busy.
-    int depth = 2 + 2 * pass->cores / pass->batch_size;
-    return gvd_assembler_create(pass->scheduler, pass->batch_size, depth,
-                                r->params.order, &pass->assembler, err);
+    gvd_assembler_params p = {
+        .presenter = &pass->presenter,
+        .batch_size = pass->batch_size,
+        // Two batches ahead, or enough small ones to keep every core busy.
+        .depth = 2 + 2 * pass->cores / pass->batch_size,
+        .order = r->params.order,
+        .orientation = pass->orientation,
+    };
+    return gvd_assembler_create(&p, &pass->assembler, err);
 }
 
-int gvd_pass_open(gvd_reader *reader, int batch_size, gvd_pass **out,
-                  gvd_error *err)
+static gvd_frame *have_frame(void *context, int64_t number)
+{
+    return gvd_frame_cache_get(context, number);
+}
+
+static int create_request(gvd_pass *pass, const gvd_pass_params *params,
+                          gvd_error *err)
+{
+    gvd_reader *r = pass->reader;
+    gvd_request_params p = {
+        .index = gvd_reader_index(r),
+        .numbers = params->numbers,
+        .count = params->count,
+        .extra = params->extra,
+        .extra_end = params->extra_end,
+        .have = r->params.output == GVD_OUTPUT_NATIVE ? NULL : have_frame,
+        .context = &r->cache,
+    };
+    if (!p.index)
+        return gvd_fail(err, GVD_ERR_INTERNAL, "there is no index yet");
+    int rc = gvd_request_create(&p, &pass->request, err);
+    gvd_index_unref(&p.index);
+    return rc;
+}
+
+static int take_source(gvd_pass *pass, gvd_error *err)
+{
+    gvd_source *source = NULL;
+    if (pass->request && gvd_request_jobs(pass->request) == 0)
+        return GVD_OK; // all of it is in the cache
+    int rc = pass->request ? gvd_reader_take_access(pass->reader, &source, err)
+                           : gvd_reader_take_source(pass->reader, &source, err);
+    if (rc < 0)
+        return rc;
+    gvd_supply_init(&pass->supply, pass->reader, source, pass->request);
+    pass->supplied = true;
+    return GVD_OK;
+}
+
+int gvd_pass_open(gvd_reader *reader, const gvd_pass_params *params,
+                  gvd_pass **out, gvd_error *err)
 {
     gvd_pass *pass = calloc(1, sizeof *pass);
     if (!pass)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     gvd_ref_get(&reader->ref);
     pass->reader = reader;
-    pass->batch_size = batch_size;
+    pass->batch_size = params->batch_size;
     pass->cores = gvd_cpu_cores();
     pass->process = getpid();
+    if (reader->params.upright)
+        pass->orientation = (enum gvd_orientation)reader->orientation;
     pthread_mutex_init(&pass->lock, NULL);
     gvd_cond_init(&pass->idle);
-    int rc = gvd_reader_take_source(reader, &pass->source, err);
+    int rc = params->numbers ? create_request(pass, params, err) : GVD_OK;
+    if (rc == GVD_OK)
+        rc = take_source(pass, err);
     if (rc == GVD_OK)
         rc = create_stages(pass, err);
     if (rc < 0)
@@ -132,10 +196,21 @@ void gvd_pass_abort(gvd_pass *pass)
 {
     if (pass->process != getpid())
         return;
-    if (pass->source)
-        gvd_source_abort(pass->source);
+    if (pass->supplied)
+        gvd_supply_abort(&pass->supply);
     if (pass->scheduler)
         gvd_scheduler_abort(pass->scheduler);
+}
+
+// The scheduler is gone: the file may be read on by the next request.
+static void give_source(gvd_pass *p, bool aborted)
+{
+    if (!p->supplied)
+        return;
+    gvd_source *source = gvd_supply_free(&p->supply);
+    if (p->request && !aborted)
+        gvd_reader_give_access(p->reader, &source);
+    gvd_source_close(&source);
 }
 
 void gvd_pass_close(gvd_pass **pass)
@@ -145,13 +220,16 @@ void gvd_pass_close(gvd_pass **pass)
     // In a forked child its threads do not exist and its locks may be held.
     if (!p || p->process != getpid())
         return;
-    gvd_pass_abort(p);
+    bool over = p->request && gvd_request_is_over(p->request);
+    if (!over)
+        gvd_pass_abort(p);
     if (p->assembler)
         gvd_assembler_stop(p->assembler);
     gvd_scheduler_destroy(&p->scheduler);
     gvd_assembler_destroy(&p->assembler);
-    gvd_source_close(&p->source);
-    gvd_frame_unref(&p->held);
+    give_source(p, !over);
+    gvd_request_free(&p->request);
+    gvd_frame_unref(&p->delivery.frame);
     gvd_batch_free(&p->ready);
     gvd_reader_unref(&p->reader);
     pthread_cond_destroy(&p->idle);
@@ -166,21 +244,53 @@ static bool same_size(const gvd_frame *a, const gvd_frame *b)
     return a->width == b->width && a->height == b->height;
 }
 
-// Puts the frame into the batch in the making; true when that is complete.
-static bool collect_frame(gvd_pass *p, gvd_frame *frame)
+static const gvd_frame *any_frame(const gvd_batch *batch)
 {
+    for (int i = 0; i < batch->capacity; i++)
+        if (batch->frames[i])
+            return batch->frames[i];
+    return NULL;
+}
+
+// Puts the delivery's frame where it belongs in the batch in the making. True
+// when that is complete, with or without the whole delivery.
+static bool place_delivery(gvd_pass *p)
+{
+    gvd_delivery *d = &p->delivery;
     gvd_batch *batch = p->ready;
-    bool native = p->reader->params.output == GVD_OUTPUT_NATIVE;
-    if (batch->count > 0 && !native && !same_size(batch->frames[0], frame)) {
-        p->held = frame;
-        return true;
+    for (; p->placed < d->place_count; p->placed++) {
+        int64_t slot =
+            d->places ? d->places[p->placed] - p->first_place : batch->count;
+        if (slot >= p->batch_size)
+            return true;
+        batch->frames[slot] = gvd_frame_ref(d->frame);
+        batch->count++;
     }
-    batch->frames[batch->count++] = frame;
+    gvd_frame_unref(&d->frame);
     return batch->count == p->batch_size;
 }
 
+// True if the frame may not be in the batch: a batch is of one size.
+static bool is_misfit(const gvd_pass *p)
+{
+    const gvd_frame *first = any_frame(p->ready);
+    return p->reader->params.output != GVD_OUTPUT_NATIVE && first &&
+           p->delivery.place_count > 0 && !same_size(first, p->delivery.frame);
+}
+
+static int next_delivery(gvd_pass *p, double start, int timeout_ms)
+{
+    int left = timeout_ms;
+    if (timeout_ms > 0) {
+        left = timeout_ms - (int)((gvd_seconds() - start) * 1e3);
+        left = left > 0 ? left : 0;
+    }
+    p->placed = 0;
+    return gvd_presenter_next(&p->presenter, left, &p->delivery, &p->end_error);
+}
+
 // Takes frames until a batch is complete. What came before an error is a batch
-// of its own.
+// of its own, unless it is a part of what was asked for.
 static int collect(gvd_pass *p, double start, int timeout_ms, gvd_error *err)
 {
     if (!p->ready) {
@@ -188,27 +298,22 @@ static int collect(gvd_pass *p, double start, int timeout_ms, gvd_error *err)
         if (rc < 0)
             return rc;
     }
-    bool complete = p->held || p->ready->count == p->batch_size;
-    if (p->held && p->ready->count == 0) {
-        gvd_frame *frame = p->held;
-        p->held = NULL;
-        complete = collect_frame(p, frame);
-    }
+    bool complete = p->ready->count == p->batch_size;
     while (!complete && p->end == GVD_OK) {
-        int left = timeout_ms;
-        if (timeout_ms > 0) {
-            left = timeout_ms - (int)((gvd_seconds() - start) * 1e3);
-            left = left > 0 ? left : 0;
-        }
-        gvd_frame *frame = NULL;
-        int rc = gvd_scheduler_next(p->scheduler, left, &frame, &p->end_error);
+        int rc =
+            p->delivery.frame ? GVD_OK : next_delivery(p, start, timeout_ms);
         if (rc == GVD_AGAIN)
             return rc;
-        if (rc == GVD_OK)
-            complete = collect_frame(p, frame);
-        else
+        bool misfit = rc == GVD_OK && is_misfit(p);
+        if (misfit && p->request)
+            rc = gvd_fail_sizes(&p->end_error);
+        if (rc != GVD_OK)
             p->end = rc;
+        else
+            complete = misfit || place_delivery(p);
     }
+    if (p->end < 0 && p->request)
+        gvd_batch_free(&p->ready);
     return GVD_OK;
 }
 
@@ -218,16 +323,17 @@ static int finish_batch(gvd_pass *p, const gvd_allocator *allocator,
 {
     const gvd_reader *r = p->reader;
     gvd_batch *batch = p->ready;
-    if (batch->count == 0) {
+    if (!batch || batch->count == 0) {
         *err = p->end_error;
         return p->end;
     }
     if (r->params.output == GVD_OUTPUT_NATIVE)
         return GVD_OK;
     int rc = gvd_cuda_convert(r->device.id, batch->frames, batch->count,
-                              r->params.order, allocator, &batch->tensor, err);
+                              r->params.order, p->orientation, allocator,
+                              &batch->tensor, err);
     if (rc == GVD_OK)
-        rc = gvd_batch_drop_planes(batch, err);
+        rc = gvd_batch_drop_planes(batch, p->orientation & GVD_TRANSPOSE, err);
     if (rc < 0) {
         gvd_batch_free(&p->ready);
         p->end = rc;
@@ -298,6 +404,7 @@ int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
     }
     if (rc == GVD_OK) {
         *out = pass->ready;
+        pass->first_place += pass->ready->count;
         pass->ready = NULL;
     }
     leave(pass);
@@ -311,7 +418,8 @@ void gvd_pass_stats(gvd_pass *pass, gvd_stats *stats)
     *stats = (gvd_stats){0};
     if (pass->process != getpid())
         return;
-    gvd_scheduler_stats(pass->scheduler, stats);
+    if (pass->scheduler)
+        gvd_scheduler_stats(pass->scheduler, stats);
     if (pass->reader->fallback)
         stats->fallback_frames = stats->frames;
     if (pass->assembler)

@@ -74,6 +74,7 @@ gvd_route gvd_plan_route(gvd_plan *plan, const gvd_packet *packet)
     gvd_route route;
     if (plan->job_packets == 0)
         route = (gvd_route){.opens = true,
+                            .starts_stream = true,
                             .to_current = true,
                             .shown_by_current = !packet->discard};
     else if (may_cut(plan, packet))

@@ -30,6 +30,8 @@ typedef struct gvd_route {
     bool closes_before;   // the job that `opens` made previous is complete
     bool to_previous, shown_by_previous;
     bool to_current, shown_by_current;
+    bool ends_previous, ends_current; // this was their last packet
+    bool starts_stream;               // the job that `opens` is the first
 } gvd_route;
 
 void gvd_plan_init(gvd_plan *plan);

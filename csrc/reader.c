@@ -8,6 +8,7 @@
 #include "cpu/host_pool.h"
 #include "cuda/device.h"
 #include "cuda/info.h"
+#include "scan.h"
 
 static int open_source(const gvd_reader *reader, bool full_probe,
                        gvd_source **out, gvd_error *err)
@@ -19,12 +20,25 @@ static int open_source(const gvd_reader *reader, bool full_probe,
         .full_probe = full_probe,
     };
     int rc = gvd_source_open(&params, out, err);
+    if (rc < 0)
+        gvd_error_prefix(err, "%s: ", reader->params.url);
+    return rc;
+}
+
+int gvd_reader_open_plain(const gvd_reader *reader, gvd_source **out,
+                          gvd_error *err)
+{
+    return open_source(reader, false, out, err);
+}
+
+int gvd_reader_open_source(const gvd_reader *reader, gvd_source **out,
+                           gvd_error *err)
+{
+    int rc = open_source(reader, false, out, err);
     if (rc == GVD_OK && reader->backend == &gvd_cuda)
         rc = gvd_source_use_annexb(*out, err);
-    if (rc < 0) {
+    if (rc < 0)
         gvd_source_close(out);
-        gvd_error_prefix(err, "%s: ", reader->params.url);
-    }
     return rc;
 }
 
@@ -99,6 +113,7 @@ int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
     if (!r)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     gvd_ref_init(&r->ref);
+    gvd_frame_cache_init(&r->cache);
     pthread_mutex_init(&r->lock, NULL);
     int rc = copy_params(r, params, err);
     if (rc == GVD_OK)
@@ -109,6 +124,7 @@ int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
         r->media = gvd_source_stream(r->source)->media;
         r->seekable = r->media.seekable;
         r->time_base = r->media.time_base;
+        r->orientation = r->media.orientation;
         rc = choose_backend(r, err);
         if (rc < 0)
             gvd_error_prefix(err, "%s: ", r->params.url);
@@ -126,6 +142,10 @@ void gvd_reader_unref(gvd_reader **reader)
     if (!r || !gvd_ref_put(&r->ref))
         return;
     gvd_source_close(&r->source);
+    gvd_source_close(&r->access);
+    gvd_scan_free(&r->scan);
+    gvd_index_unref(&r->index);
+    gvd_frame_cache_destroy(&r->cache);
     pthread_mutex_destroy(&r->lock);
     free((char *)r->params.url);
     free((char *)r->params.ca_file);
@@ -137,10 +157,13 @@ void gvd_reader_close(gvd_reader **reader)
     gvd_reader *r = *reader;
     if (r) {
         pthread_mutex_lock(&r->lock);
-        gvd_source *source = r->source;
-        r->source = NULL;
+        gvd_source *source = r->source, *access = r->access;
+        r->source = r->access = NULL;
+        r->closed = true;
         pthread_mutex_unlock(&r->lock);
         gvd_source_close(&source);
+        gvd_source_close(&access);
+        gvd_frame_cache_clear(&r->cache);
     }
     gvd_reader_unref(reader);
 }
@@ -156,7 +179,7 @@ int gvd_reader_take_source(gvd_reader *reader, gvd_source **out, gvd_error *err)
     if (!reader->seekable)
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "%s: a pipe can be read only once", reader->params.url);
-    return open_source(reader, false, out, err);
+    return gvd_reader_open_source(reader, out, err);
 }
 
 const gvd_media *gvd_reader_media(gvd_reader *reader)

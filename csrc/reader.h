@@ -9,6 +9,7 @@
 // and ends every wait of that pass with GVD_ERR_CLOSED.
 #pragma once
 
+#include "index.h"
 #include "media.h"
 #include "stats.h"
 #include "tensor.h"
@@ -24,13 +25,15 @@ typedef struct gvd_reader_params {
     gvd_device device; // type 0: a GPU where there is one, else the CPU
     enum gvd_output output;
     enum gvd_dimension_order order;
+    bool upright;         // RGB is turned as the container says
+    bool allow_inexact;   // NVDEC may decode what leaves rounding open
     int sessions;         // decoders at once, or 0: as many as it pays
     int64_t memory_limit; // bytes of frames waiting, or 0: the default
     const char *ca_file;  // certificates for https, or NULL
 } gvd_reader_params;
 
 typedef struct gvd_batch {
-    int count;
+    int count, capacity;
     gvd_tensor *tensor; // RGB: (count, 3, H, W) or (count, H, W, 3); else NULL
     gvd_frame **frames; // count frames; their planes only where tensor is NULL
 } gvd_batch;
@@ -54,13 +57,31 @@ gvd_device gvd_reader_device(const gvd_reader *reader);
 const char *gvd_reader_backend(const gvd_reader *reader); // "nvdec", "cpu"
 const char *gvd_reader_fallback_reason(const gvd_reader *reader); // or NULL
 
+// Makes the index, for about timeout_ms a call: GVD_OK once it is there,
+// GVD_AGAIN, or an error.
+int gvd_reader_build_index(gvd_reader *reader, int timeout_ms, gvd_error *err);
+// With a reference for the caller; NULL before there is one.
+gvd_index *gvd_reader_index(gvd_reader *reader);
+void gvd_reader_set_index(gvd_reader *reader, gvd_index *index);
+
+typedef struct gvd_pass_params {
+    int batch_size;
+    // Frames by number, each for its own place, or NULL: all from the first on.
+    // Where they do not rise, one batch must hold them all. They must be within
+    // the index, which must be there.
+    const int64_t *numbers;
+    int64_t count;
+    int64_t extra, extra_end; // [extra, extra_end): kept for later requests
+} gvd_pass_params;
+
 // Starts to decode. The first pass takes the source as it was opened, later
 // ones open it again: GVD_ERR_UNSUPPORTED where that cannot be (a pipe).
-int gvd_pass_open(gvd_reader *reader, int batch_size, gvd_pass **out,
-                  gvd_error *err);
+int gvd_pass_open(gvd_reader *reader, const gvd_pass_params *params,
+                  gvd_pass **out, gvd_error *err);
 
 // The next batch, of batch_size frames or fewer at the end or before a change
-// of size: GVD_OK, GVD_EOF, or an error after which the pass is over.
+// of size: GVD_OK, GVD_EOF, or an error after which the pass is over. Frames of
+// a request that differ in size are GVD_ERR_UNSUPPORTED in RGB.
 int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
                   gvd_batch **out, gvd_error *err);
 // Waits until gvd_pass_next would not wait long: GVD_OK, also at the end and

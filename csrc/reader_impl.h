@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "frame_cache.h"
 #include "reader.h"
 #include "ref.h"
 #include "source.h"
@@ -17,14 +18,32 @@ struct gvd_reader {
     char fallback_reason[256];
     bool seekable; // the source can be opened again
     gvd_rational time_base;
+    int orientation;       // as the container says
+    gvd_frame_cache cache; // of requests in RGB
 
     pthread_mutex_t lock;
     // Guarded by lock.
     gvd_source *source; // opened and not yet given to a pass
+    gvd_source *access; // where the last request left it
     gvd_media media;
+    gvd_index *index;
+    struct gvd_scan *scan; // while the index is made
+    bool scanning;         // somebody works at it
+    bool closed;
 };
 
 // An opened source at its start, which the caller owns.
 int gvd_reader_take_source(gvd_reader *reader, gvd_source **out,
                            gvd_error *err);
+// A source somewhere in the file, for a request.
+int gvd_reader_take_access(gvd_reader *reader, gvd_source **out,
+                           gvd_error *err);
+void gvd_reader_give_access(gvd_reader *reader, gvd_source **source);
+
+// The file opened once more: packets framed as the backend wants them, or as
+// they are.
+int gvd_reader_open_source(const gvd_reader *reader, gvd_source **out,
+                           gvd_error *err);
+int gvd_reader_open_plain(const gvd_reader *reader, gvd_source **out,
+                          gvd_error *err);
 void gvd_reader_unref(gvd_reader **reader);

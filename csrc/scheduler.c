@@ -33,10 +33,9 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     s->params = *params;
     s->frame_bytes = params->frame_bytes > 0 ? params->frame_bytes : 1;
     s->session_cap = params->workers;
+    gvd_timeline_init(&s->timeline, &params->session.stream->media);
     s->memory_limit =
         params->memory_limit > 0 ? params->memory_limit : INT64_MAX / 4;
-    gvd_plan_init(&s->plan);
-    gvd_index_init(&s->index, &params->session.stream->media);
     pthread_mutex_init(&s->lock, NULL);
     gvd_cond_init(&s->work);
     gvd_cond_init(&s->frames);
@@ -101,7 +100,7 @@ void gvd_scheduler_destroy(gvd_scheduler **scheduler)
         s->head = job->next;
         gvd_job_free(&job);
     }
-    gvd_index_free(&s->index);
+    gvd_timeline_free(&s->timeline);
     pthread_cond_destroy(&s->feed);
     pthread_cond_destroy(&s->frames);
     pthread_cond_destroy(&s->work);
@@ -151,7 +150,8 @@ static gvd_frame *pop_frame_locked(gvd_scheduler *s, gvd_job *job)
     s->held_bytes -= gvd_frame_bytes(frame);
     s->stats.frames++;
     s->stats.corrupt_frames += frame->corrupt;
-    frame->pts = gvd_index_next(&s->index, frame->pts);
+    if (!s->params.keeps_times)
+        frame->pts = gvd_timeline_next(&s->timeline, frame->pts);
     gvd_scheduler_wake_locked(s);
     return frame;
 }
@@ -165,9 +165,9 @@ static int try_next_locked(gvd_scheduler *s, gvd_frame **out, gvd_error *err)
     if (!job)
         return s->fed ? finish_locked(s, err) : GVD_AGAIN;
     if (job->frame_count > 0) {
-        s->wants_packets =
-            !s->fed &&
-            !gvd_index_is_ready(&s->index, job->frames[job->frame_head]->pts);
+        s->wants_packets = !s->fed && !s->params.keeps_times &&
+                           !gvd_timeline_is_ready(
+                               &s->timeline, job->frames[job->frame_head]->pts);
         if (s->wants_packets) {
             pthread_cond_signal(&s->feed);
             return GVD_AGAIN;

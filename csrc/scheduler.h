@@ -1,6 +1,6 @@
 // Decodes a stream with many sessions at once and gives its frames in order.
 //
-//   feeder thread   reads packets, asks the plan, fills the jobs
+//   feeder thread   reads packets with their routes, fills the jobs
 //   worker threads  one session each: take the next job, decode, leave frames;
 //                   between packets they run tasks (conversion on the CPU)
 //   gvd_scheduler_next   frames of the first job, then of the second, ...
@@ -13,6 +13,7 @@
 #pragma once
 
 #include "backend.h"
+#include "plan.h"
 #include "stats.h"
 
 // Work for the workers from above. Called once, on any worker thread or, with
@@ -29,8 +30,10 @@ typedef struct gvd_scheduler_params {
     gvd_session_params session;  // emit and context are the scheduler's
     // Moves a frame of a CPU decoder to where the reader wants it, or NULL.
     int (*place)(void *context, gvd_frame **frame, gvd_error *err);
-    // The next packet in file order; feeder thread only.
-    int (*read)(void *context, gvd_packet **out, gvd_error *err);
+    // The next packet in file order, and the jobs that it belongs to; feeder
+    // thread only.
+    int (*read)(void *context, gvd_packet **out, gvd_route *route,
+                gvd_error *err);
     void *context; // of place and read
     int workers;
     bool insist;                // open a session for each at any price
@@ -38,6 +41,8 @@ typedef struct gvd_scheduler_params {
     int threads;                // cores for decoders that thread themselves
     int64_t memory_limit;       // or 0: gvd_scheduler_set_limit follows
     int64_t frame_bytes;        // about, until frames tell
+    int64_t frames_ahead;       // to be decoded in all, about; 0: unknown
+    bool keeps_times;           // frames keep the pts of their packets
 } gvd_scheduler_params;
 
 typedef struct gvd_scheduler gvd_scheduler;

@@ -3,11 +3,10 @@
 
 #include <pthread.h>
 
-#include "index.h"
 #include "job.h"
-#include "plan.h"
 #include "scheduler.h"
 #include "thread.h"
+#include "timeline.h"
 
 // Compressed bytes that may wait for a decoder, and that one job keeps so that
 // it can be decoded again.
@@ -20,6 +19,7 @@
 typedef struct gvd_expected {
     int64_t ordinal, pts, duration;
     bool key, shown;
+    char picture_type;
 } gvd_expected;
 
 typedef struct gvd_worker {
@@ -45,7 +45,6 @@ struct gvd_scheduler {
     bool feeder_started;
 
     // Feeder thread only.
-    gvd_plan plan;
     gvd_job *current, *previous;
 
     pthread_mutex_t lock;
@@ -56,7 +55,7 @@ struct gvd_scheduler {
     bool aborted;
     gvd_job *head, *tail;
     gvd_task *task_head, *task_tail;
-    gvd_index index;
+    gvd_timeline timeline;
     bool wants_packets; // next() must see further ahead
     bool fed;           // the feeder is done
     int feed_status;

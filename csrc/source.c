@@ -6,33 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libavcodec/bsf.h>
-
-#include "av.h"
 #include "log.h"
-#include "nal.h"
+#include "source_impl.h"
 #include "source_io.h"
 #include "source_media.h"
 
 // What a path may open, and what a URL may: no playlist can reach elsewhere.
 #define PATH_PROTOCOLS "file,pipe,fd"
 #define URL_PROTOCOLS "file,pipe,fd,http,https,tls,tcp,httpproxy,crypto"
-
-struct gvd_source {
-    // Immutable after open.
-    AVFormatContext *format;
-    AVIOContext *file; // a regular file's, or NULL
-    AVIOContext *pipe; // for pipes and FIFOs, else NULL
-    AVStream *av_stream;
-    enum gvd_bitstream bitstream;
-    int length_size;
-    // Reading thread only.
-    AVBSFContext *filter;
-    gvd_stream stream;
-    int64_t next_ordinal;
-
-    atomic_bool aborted;
-};
 
 static void log_line(void *context, int level, const char *format, va_list args)
 {
@@ -190,9 +171,15 @@ static int choose_stream(gvd_source *s, int wanted, gvd_error *err)
     return GVD_OK;
 }
 
-static int read_av_packet(gvd_source *s, AVPacket *packet)
+int gvd_source_read_av(gvd_source *source, AVPacket *packet)
 {
+    gvd_source *s = source;
     int code;
+    if (s->found) {
+        av_packet_move_ref(packet, s->found);
+        av_packet_free(&s->found);
+        return 0;
+    }
     while ((code = av_read_frame(s->format, packet)) >= 0) {
         if (packet->stream_index == s->av_stream->index)
             return 0;
@@ -222,12 +209,13 @@ static void describe(gvd_source *s)
     s->stream.media.partial = partial;
     s->stream.media.seekable = !s->pipe;
     s->stream.codec = s->av_stream->codecpar;
-    s->bitstream = gvd_media_bitstream(codec->codec_id);
-    s->length_size = gvd_extradata_length_size(s->bitstream, codec->extradata,
-                                               (size_t)codec->extradata_size);
-    bool nal_units = s->bitstream == GVD_BITSTREAM_H264 ||
-                     s->bitstream == GVD_BITSTREAM_HEVC;
-    if (nal_units && s->length_size == 0 && codec->extradata_size > 0) {
+    enum gvd_bitstream bitstream = gvd_media_bitstream(codec->codec_id);
+    gvd_classifier_init(&s->classifier, bitstream, codec->extradata,
+                        (size_t)codec->extradata_size);
+    bool nal_units =
+        bitstream == GVD_BITSTREAM_H264 || bitstream == GVD_BITSTREAM_HEVC;
+    if (nal_units && s->classifier.length_size == 0 &&
+        codec->extradata_size > 0) {
         s->stream.headers = codec->extradata;
         s->stream.headers_size = (size_t)codec->extradata_size;
     }
@@ -260,6 +248,7 @@ void gvd_source_close(gvd_source **source)
     *source = NULL;
     if (!s)
         return;
+    av_packet_free(&s->found);
     av_bsf_free(&s->filter);
     avformat_close_input(&s->format);
     avio_closep(&s->file);
@@ -293,10 +282,11 @@ void gvd_source_abort(gvd_source *source)
 int gvd_source_use_annexb(gvd_source *source, gvd_error *err)
 {
     gvd_source *s = source;
-    if (s->length_size == 0)
+    if (s->classifier.length_size == 0)
         return GVD_OK;
-    const char *name = s->bitstream == GVD_BITSTREAM_HEVC ? "hevc_mp4toannexb"
-                                                          : "h264_mp4toannexb";
+    const char *name = s->classifier.bitstream == GVD_BITSTREAM_HEVC
+                           ? "hevc_mp4toannexb"
+                           : "h264_mp4toannexb";
     int code = av_bsf_alloc(av_bsf_get_by_name(name), &s->filter);
     if (code >= 0)
         code =
@@ -328,7 +318,7 @@ static int64_t from_av_time(int64_t time)
     return time == AV_NOPTS_VALUE ? GVD_NO_PTS : time;
 }
 
-static void fill_packet(const gvd_source *s, gvd_packet *packet)
+static void fill_packet(gvd_source *s, gvd_packet *packet)
 {
     const AVPacket *av = packet->owner;
     packet->data = av->data;
@@ -336,10 +326,18 @@ static void fill_packet(const gvd_source *s, gvd_packet *packet)
     packet->pts = from_av_time(av->pts);
     packet->dts = from_av_time(av->dts);
     packet->duration = av->duration;
+    packet->position = av->pos;
+    packet->file_size = packet->size;
     packet->key = av->flags & AV_PKT_FLAG_KEY;
     packet->discard = av->flags & AV_PKT_FLAG_DISCARD;
-    gvd_packet_classify(packet, s->bitstream, s->length_size);
-    if (av_packet_get_side_data(av, AV_PKT_DATA_NEW_EXTRADATA, NULL))
+    packet->damaged = av->flags & AV_PKT_FLAG_CORRUPT;
+    size_t size;
+    const uint8_t *extradata =
+        av_packet_get_side_data(av, AV_PKT_DATA_NEW_EXTRADATA, &size);
+    if (extradata)
+        gvd_classifier_learn(&s->classifier, extradata, size);
+    gvd_packet_classify(packet, &s->classifier);
+    if (extradata)
         packet->parameters = true;
 }
 
@@ -347,7 +345,7 @@ static void fill_packet(const gvd_source *s, gvd_packet *packet)
 // parameter sets are the decoder's to put in front.
 static int frame_as_annexb(gvd_source *s, AVPacket *av)
 {
-    if (s->length_size != 4) {
+    if (s->classifier.length_size != 4) {
         int code = av_bsf_send_packet(s->filter, av);
         return code < 0 ? code : av_bsf_receive_packet(s->filter, av);
     }
@@ -405,7 +403,7 @@ static int end_of_file(int code, gvd_error *err)
 static int read_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
 {
     AVPacket *av = packet->owner;
-    int code = read_av_packet(s, av);
+    int code = gvd_source_read_av(s, av);
     if (code < 0)
         return end_of_file(code, err);
     packet->ordinal = s->next_ordinal++;
@@ -432,4 +430,14 @@ int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err)
         *out = packet;
     } while (rc == GVD_AGAIN);
     return rc;
+}
+
+int64_t gvd_source_next(const gvd_source *source)
+{
+    return source->next_ordinal;
+}
+
+bool gvd_source_is_one_to_one(const gvd_source *source)
+{
+    return source->classifier.bitstream != GVD_BITSTREAM_OTHER;
 }

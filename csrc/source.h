@@ -36,6 +36,22 @@ int gvd_source_use_annexb(gvd_source *source, gvd_error *err);
 // GVD_OK with a reference, GVD_EOF, or an error.
 int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err);
 
+// Counted from 0 in file order: what gvd_source_read gives next.
+int64_t gvd_source_next(const gvd_source *source);
+
+// A packet as an earlier reading of the file saw it.
+typedef struct gvd_source_mark {
+    int64_t ordinal, pts, dts, position;
+} gvd_source_mark;
+
+// Goes on at that packet. GVD_AGAIN where it is not found: the source is then
+// of no more use.
+int gvd_source_seek(gvd_source *source, const gvd_source_mark *mark,
+                    gvd_error *err);
+
+// True for codecs whose packets, if sound, are a frame each.
+bool gvd_source_is_one_to_one(const gvd_source *source);
+
 // Ends a read that waits, and all later ones, with GVD_ERR_CLOSED.
 void gvd_source_abort(gvd_source *source);
 

@@ -105,10 +105,10 @@ static bool pays_locked(const gvd_scheduler *s)
 {
     const gvd_media *media = &s->params.session.stream->media;
     const gvd_backend *backend = s->params.backend;
-    if (s->params.insist || media->header_frames <= 0 ||
+    if (s->params.insist || s->params.frames_ahead <= 0 ||
         backend->open_seconds <= 0)
         return true;
-    double pixels = (double)(media->header_frames - s->stats.frames) *
+    double pixels = (double)(s->params.frames_ahead - s->stats.frames) *
                     media->width * media->height;
     double left = pixels / (backend->pixels_per_second * s->sessions);
     return left > 1.5 * backend->open_seconds;

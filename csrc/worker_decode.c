@@ -45,7 +45,9 @@ static int expect(gvd_worker *w, const gvd_job_packet *job_packet)
         .pts = p->pts,
         .duration = p->duration,
         .key = p->key,
-        .shown = job_packet->shown,
+        .picture_type = p->picture_type,
+        // NVDEC gives a frame with its first field's packet.
+        .shown = job_packet->shown && !(w->checking && p->second_field),
     };
     return GVD_OK;
 }
@@ -97,6 +99,8 @@ static int identify(gvd_worker *w, gvd_frame *frame)
     frame->pts = entry.pts;
     frame->duration = entry.duration;
     frame->key = entry.key;
+    if (!frame->picture_type)
+        frame->picture_type = entry.picture_type;
     return GVD_OK;
 }
 
@@ -219,7 +223,7 @@ int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
 {
     w->expected_count = 0;
     w->checking = backend->checked;
-    gvd_job_start start = {.first = w->job->number == 0,
+    gvd_job_start start = {.first = w->job->first,
                            .threads = backend->checked ? 1 : count_threads(w)};
     int rc = backend->begin(session, &start, &w->error);
     while (rc == GVD_OK) {

@@ -17,12 +17,12 @@ from pathlib import Path
 LAYERS: list[list[str]] = [
     [r"status|ref|log|thread|stats"],
     [r"frame|tensor|packet|media|plane|host_copy"],
-    [r"index|nal|plan|yuv"],
+    [r"bits|nal\w*|plan|timeline|index\w*|request|yuv"],
     [r"av"],
     [r"backend", r"dlpack"],
     [r"source\w*"],
     [r"cpu/.*", r"cuda/.*", r"(scheduler|job|worker)\w*|feeder"],
-    [r"(reader|pass)\w*|assembler|batch"],
+    [r"(reader|pass)\w*|assembler|batch|frame_cache|presenter|scan|supply"],
     [r"python/.*"],
 ]
 
@@ -32,8 +32,8 @@ FOREIGN = [
     (r"ffnvcodec/.*|cuda\w*\.h|nvcuvid\.h|nvrtc\.h", r"cuda/.*", "csrc/cuda"),
     (
         r"libav\w+/.*|libsw\w+/.*|av\.h",
-        r"source\w*\.c|av\.h|cpu/.*|cuda/.*",
-        "source*.c, av.h, cpu/ and cuda/",
+        r"source\w*\.c|source_impl\.h|av\.h|cpu/.*|cuda/.*",
+        "source*.c, source_impl.h, av.h, cpu/ and cuda/",
     ),
 ]
 # A -I folder with one of these would hide the real header from somebody.

@@ -1,5 +1,6 @@
 #include "cpu/picture.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,29 +15,34 @@ static void release_picture(gvd_frame *frame)
     free(frame);
 }
 
-// "yuvj420p" is yuv420p with a range tag, and the byte order is the machine's.
-static const char *planar_name(const AVPixFmtDescriptor *format)
+#define NAME_SIZE 16
+
+static char names[AV_PIX_FMT_NB][NAME_SIZE];
+
+// "yuvj420p" is yuv420p with a range tag, "yuva420p" has a plane that is left
+// out, and "le" is the machine's byte order.
+static void fill_names(void)
 {
-    static const char *const known[][2] = {
-        {"yuvj420p", "yuv420p"},      {"yuvj422p", "yuv422p"},
-        {"yuvj444p", "yuv444p"},      {"yuvj440p", "yuv440p"},
-        {"yuvj411p", "yuv411p"},      {"yuv420p9le", "yuv420p9"},
-        {"yuv420p10le", "yuv420p10"}, {"yuv420p12le", "yuv420p12"},
-        {"yuv420p14le", "yuv420p14"}, {"yuv420p16le", "yuv420p16"},
-        {"yuv422p9le", "yuv422p9"},   {"yuv422p10le", "yuv422p10"},
-        {"yuv422p12le", "yuv422p12"}, {"yuv422p14le", "yuv422p14"},
-        {"yuv422p16le", "yuv422p16"}, {"yuv444p9le", "yuv444p9"},
-        {"yuv444p10le", "yuv444p10"}, {"yuv444p12le", "yuv444p12"},
-        {"yuv444p14le", "yuv444p14"}, {"yuv444p16le", "yuv444p16"},
-        {"gray9le", "gray9"},         {"gray10le", "gray10"},
-        {"gray12le", "gray12"},       {"gray14le", "gray14"},
-        {"gray16le", "gray16"},       {"yuva420p", "yuv420p"},
-        {"yuv440p10le", "yuv440p10"}, {"yuv440p12le", "yuv440p12"},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(format->name, known[i][0]))
-            return known[i][1];
-    return format->name;
+    for (int i = 0; i < AV_PIX_FMT_NB; i++) {
+        const char *from = av_get_pix_fmt_name(i);
+        size_t length = from ? strlen(from) : 0;
+        if (length == 0 || length >= NAME_SIZE)
+            continue;
+        char *to = names[i];
+        memcpy(to, from, length + 1);
+        if (length > 2 && !strcmp(to + length - 2, "le"))
+            to[length - 2] = 0;
+        if (!strncmp(to, "yuvj", 4) || !strncmp(to, "yuva", 4))
+            memmove(to + 3, to + 4, strlen(to + 4) + 1);
+    }
+}
+
+static const char *planar_name(enum AVPixelFormat format)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fill_names);
+    bool known = format >= 0 && format < AV_PIX_FMT_NB && names[format][0];
+    return known ? names[format] : av_get_pix_fmt_name(format);
 }
 
 static bool is_planar_yuv(const AVPixFmtDescriptor *format)
@@ -149,16 +155,21 @@ static gvd_frame *create_frame(AVFrame *av, const gvd_media *media)
     frame->ordinal = av->pts;
     frame->corrupt =
         av->decode_error_flags || (av->flags & AV_FRAME_FLAG_CORRUPT);
+    frame->interlaced = gvd_av_is_interlaced(av);
+    frame->top_field_first = gvd_av_is_top_first(av);
+    char type = av_get_picture_type_char(av->pict_type);
+    frame->picture_type = type == 'I' || type == 'P' || type == 'B' ? type : 0;
     set_color(frame, av, media);
     return frame;
 }
 
-int gvd_picture_wrap(AVFrame *av, const gvd_media *media, bool rgb_only,
-                     struct SwsContext **sws, gvd_frame **out, gvd_error *err)
+int gvd_picture_wrap(AVFrame *av, const gvd_media *media,
+                     enum gvd_pixels pixels, struct SwsContext **sws,
+                     gvd_frame **out, gvd_error *err)
 {
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(av->format);
     bool planar = format && is_planar_yuv(format);
-    if (!format || (!planar && !rgb_only))
+    if (!format || (!planar && pixels == GVD_PIXELS_NATIVE))
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "pixel_format=\"native\" cannot give %s, which is not "
                         "planar YUV; \"rgb24\" can",
@@ -166,10 +177,15 @@ int gvd_picture_wrap(AVFrame *av, const gvd_media *media, bool rgb_only,
     gvd_frame *frame = create_frame(av, media);
     if (!frame)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    frame->pixel_format = planar_name(format);
+    frame->pixel_format = planar_name(av->format);
+    if (pixels == GVD_PIXELS_NONE) {
+        av_frame_unref(av);
+        *out = frame;
+        return GVD_OK;
+    }
     if (planar)
         set_planes(frame, av, format);
-    if (rgb_only && !(planar && gvd_frame_is_420p8(frame))) {
+    if (pixels == GVD_PIXELS_RGB && !(planar && gvd_frame_is_420p8(frame))) {
         int rc = to_rgb(av, &frame->color, sws, err);
         if (rc < 0) {
             gvd_frame_unref(&frame);

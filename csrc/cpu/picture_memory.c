@@ -1,6 +1,7 @@
 #include "cpu/picture_memory.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "av.h"
 #include "cpu/host_pool.h"
@@ -64,6 +65,8 @@ int gvd_picture_get_buffer(AVCodecContext *codec, AVFrame *frame, int flags)
     if (!block)
         return AVERROR(ENOMEM);
     uint8_t *data = gvd_host_block_data(block);
+    // What a damaged stream leaves undecoded must not show another picture.
+    memset(data, 0, total);
     frame->buf[0] = av_buffer_create(data, total, free_block, block, 0);
     if (!frame->buf[0]) {
         gvd_host_block_put(block);

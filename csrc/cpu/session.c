@@ -65,7 +65,9 @@ static int open_codec(gvd_session *s, const gvd_job_start *start,
     int code = s->codec ? avcodec_parameters_to_context(s->codec, parameters)
                         : AVERROR(ENOMEM);
     if (code >= 0) {
-        s->codec->thread_count = start->threads;
+        // With frame threads, interlaced MPEG-4 comes out otherwise.
+        bool steady = parameters->codec_id != AV_CODEC_ID_MPEG4;
+        s->codec->thread_count = steady ? start->threads : 1;
         s->codec->get_buffer2 = gvd_picture_get_buffer;
         // Behaviour 21 and 23 in docs/design.md say what these are for.
         s->codec->flags |= AV_CODEC_FLAG_BITEXACT | AV_CODEC_FLAG_UNALIGNED;
@@ -117,7 +119,7 @@ static int receive(gvd_session *s, gvd_error *err)
         lost = 0;
         gvd_frame *frame = NULL;
         int rc = gvd_picture_wrap(s->frame, &s->params.stream->media,
-                                  s->params.rgb_only, &s->sws, &frame, err);
+                                  s->params.pixels, &s->sws, &frame, err);
         av_frame_unref(s->frame);
         if (rc == GVD_OK)
             rc = s->params.emit(s->params.context, frame);

@@ -236,6 +236,8 @@ static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
     }
     frame->ordinal = ordinal;
     frame->corrupt = damaged;
+    frame->interlaced = !info->progressive_frame;
+    frame->top_field_first = info->top_field_first;
     return s->params.emit(s->params.context, frame);
 }
 

@@ -51,6 +51,27 @@ static PyObject *frame_corrupt(PyObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(frame_of(self)->corrupt);
 }
 
+static PyObject *frame_number(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLongLong(frame_of(self)->number);
+}
+
+static PyObject *frame_picture_type(PyObject *self, void *Py_UNUSED(closure))
+{
+    char type[2] = {frame_of(self)->picture_type, 0};
+    return PyUnicode_FromString(type);
+}
+
+static PyObject *frame_interlaced(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(frame_of(self)->interlaced);
+}
+
+static PyObject *frame_top_first(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(frame_of(self)->top_field_first);
+}
+
 static PyObject *frame_backend(PyObject *self, void *Py_UNUSED(closure))
 {
     return gvd_py_text(frame_of(self)->backend);
@@ -100,6 +121,12 @@ static PyGetSetDef frame_getset[] = {
      NULL},
     {"key", frame_key, NULL, "Whether it is a key frame.", NULL},
     {"corrupt", frame_corrupt, NULL, "Whether damage was concealed.", NULL},
+    {"number", frame_number, NULL, "In presentation order, from 0.", NULL},
+    {"picture_type", frame_picture_type, NULL,
+     "\"I\", \"P\", \"B\", or \"\" where it is not known.", NULL},
+    {"interlaced", frame_interlaced, NULL, "Whether it is two fields.", NULL},
+    {"top_field_first", frame_top_first, NULL,
+     "Whether the upper field is the earlier one.", NULL},
     {"backend", frame_backend, NULL, "\"nvdec\" or \"cpu\".", NULL},
     {"pixel_format", frame_pixel_format, NULL,
      "libav's planar name of the decoded picture.", NULL},

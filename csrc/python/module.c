@@ -32,7 +32,8 @@ static int module_exec(PyObject *module)
         add_type(module, &gvd_py_reader_spec, &state->reader_type) < 0 ||
         add_type(module, &gvd_py_pass_spec, &state->pass_type) < 0 ||
         add_type(module, &gvd_py_tensor_spec, &state->tensor_type) < 0 ||
-        add_type(module, &gvd_py_frame_spec, &state->frame_type) < 0)
+        add_type(module, &gvd_py_frame_spec, &state->frame_type) < 0 ||
+        add_type(module, &gvd_py_index_spec, &state->index_type) < 0)
         return -1;
     return 0;
 }
@@ -44,6 +45,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->pass_type);
     Py_VISIT(state->tensor_type);
     Py_VISIT(state->frame_type);
+    Py_VISIT(state->index_type);
     for (int i = 0; i < GVD_PY_ERROR_COUNT; i++)
         Py_VISIT(state->errors[i]);
     Py_VISIT(state->torch.capsule);
@@ -57,6 +59,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->pass_type);
     Py_CLEAR(state->tensor_type);
     Py_CLEAR(state->frame_type);
+    Py_CLEAR(state->index_type);
     for (int i = 0; i < GVD_PY_ERROR_COUNT; i++)
         Py_CLEAR(state->errors[i]);
     state->torch.api = NULL;

@@ -33,6 +33,7 @@ typedef struct gvd_py_state {
     PyTypeObject *pass_type;
     PyTypeObject *tensor_type;
     PyTypeObject *frame_type;
+    PyTypeObject *index_type;
     PyObject *errors[GVD_PY_ERROR_COUNT];
     gvd_py_torch torch;
 } gvd_py_state;
@@ -72,19 +73,27 @@ PyObject *gvd_py_text(const char *text);
 PyObject *gvd_py_numpy_array(gvd_py_state *state, gvd_tensor *tensor,
                              PyObject *owner);
 
+// An array of its own.
+PyObject *gvd_py_numpy_int64(const int64_t *numbers, int64_t count);
+
 // The types. The wrap functions take a reference of their own.
 
 extern PyType_Spec gvd_py_reader_spec;
 extern PyType_Spec gvd_py_pass_spec;
 extern PyType_Spec gvd_py_tensor_spec;
 extern PyType_Spec gvd_py_frame_spec;
+extern PyType_Spec gvd_py_index_spec;
 
 PyObject *gvd_py_tensor_wrap(gvd_py_state *state, gvd_tensor *tensor);
 PyObject *gvd_py_frame_wrap(gvd_py_state *state, gvd_frame *frame);
+PyObject *gvd_py_index_wrap(gvd_py_state *state, gvd_index *index);
+
+// The core's index of an Index, borrowed, or NULL with TypeError set.
+gvd_index *gvd_py_index_of(gvd_py_state *state, PyObject *object);
 
 // A Pass over the reader, which it keeps alive.
 PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
-                            int batch_size);
+                            const gvd_pass_params *params);
 
 // The core's reader of a Reader, or NULL with ClosedError set. Pairs with
 // gvd_py_reader_leave.

@@ -5,6 +5,8 @@
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #include <numpy/arrayobject.h>
 
+#include <string.h>
+
 #include "host_copy.h"
 
 static int element_type(const gvd_tensor *tensor)
@@ -60,4 +62,16 @@ PyObject *gvd_py_numpy_array(gvd_py_state *state, gvd_tensor *tensor,
     if (tensor->device.type == GVD_DEVICE_CPU)
         return view(tensor, owner);
     return copy(state, tensor);
+}
+
+PyObject *gvd_py_numpy_int64(const int64_t *numbers, int64_t count)
+{
+    if (PyArray_ImportNumPyAPI() < 0)
+        return NULL;
+    npy_intp shape = (npy_intp)count;
+    PyObject *array = PyArray_SimpleNew(1, &shape, NPY_INT64);
+    if (array && count > 0)
+        memcpy(PyArray_DATA((PyArrayObject *)array), numbers,
+               (size_t)count * sizeof *numbers);
+    return array;
 }

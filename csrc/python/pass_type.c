@@ -37,7 +37,7 @@ static void close_pass(pass_object *self)
 }
 
 PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
-                            int batch_size)
+                            const gvd_pass_params *params)
 {
     gvd_reader *core_reader = gvd_py_reader_enter(reader);
     if (!core_reader)
@@ -45,7 +45,7 @@ PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
     gvd_error err = {0};
     gvd_pass *pass = NULL;
     PyThreadState *thread = PyEval_SaveThread();
-    int rc = gvd_pass_open(core_reader, batch_size, &pass, &err);
+    int rc = gvd_pass_open(core_reader, params, &pass, &err);
     PyEval_RestoreThread(thread);
     PyObject *object = rc < 0 ? NULL : PyType_GenericAlloc(state->pass_type, 0);
     if (!object) {

@@ -100,15 +100,19 @@ static int read_params(PyObject *args, PyObject *kwargs,
                        gvd_reader_params *params)
 {
     static char *names[] = {
-        "url",  "stream_index", "device_type",  "device_id", "native",
-        "nhwc", "sessions",     "memory_limit", "ca_file",   NULL};
-    int native, nhwc;
+        "url",     "stream_index",   "device_type",   "device_id",
+        "native",  "nhwc",           "sessions",      "memory_limit",
+        "ca_file", "apply_rotation", "allow_inexact", NULL};
+    int native, nhwc, upright, inexact;
     long long memory_limit;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "y$iiippiLz:Reader", names, &params->url,
+            args, kwargs, "y$iiippiLzpp:Reader", names, &params->url,
             &params->stream_index, &params->device.type, &params->device.id,
-            &native, &nhwc, &params->sessions, &memory_limit, &params->ca_file))
+            &native, &nhwc, &params->sessions, &memory_limit, &params->ca_file,
+            &upright, &inexact))
         return -1;
+    params->upright = upright;
+    params->allow_inexact = inexact;
     params->output = native ? GVD_OUTPUT_NATIVE : GVD_OUTPUT_RGB24;
     params->order = nhwc ? GVD_NHWC : GVD_NCHW;
     params->memory_limit = memory_limit;
@@ -175,12 +179,106 @@ static void reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
+// Every number must be a frame of the index; -1 with an exception set.
+static int check_numbers(gvd_reader *reader, const gvd_pass_params *params)
+{
+    gvd_index *index = gvd_reader_index(reader);
+    int64_t frames = index ? index->frame_count : 0;
+    gvd_index_unref(&index);
+    bool rising = true, inside = params->extra >= 0 &&
+                                 params->extra <= params->extra_end &&
+                                 params->extra_end <= frames;
+    for (int64_t i = 0; i < params->count; i++) {
+        int64_t number = params->numbers[i];
+        inside &= number >= 0 && number < frames;
+        rising &= i == 0 || number >= params->numbers[i - 1];
+    }
+    if (inside && (rising || params->batch_size >= params->count))
+        return 0;
+    PyErr_SetString(PyExc_ValueError,
+                    inside ? "frames in any order must be one batch"
+                           : "a frame's number is outside of the index");
+    return -1;
+}
+
+static PyObject *start_request(PyObject *op, PyObject *numbers,
+                               gvd_pass_params *params)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(numbers, &view, PyBUF_C_CONTIGUOUS) < 0)
+        return NULL;
+    params->numbers = view.buf;
+    params->count = view.len / (Py_ssize_t)sizeof(int64_t);
+    PyObject *pass = NULL;
+    gvd_reader *reader = NULL;
+    if (view.itemsize != sizeof(int64_t))
+        PyErr_SetString(PyExc_ValueError, "numbers must be int64");
+    else
+        reader = gvd_py_reader_enter(op);
+    if (reader && check_numbers(reader, params) == 0)
+        pass = gvd_py_pass_start(gvd_py_state_of(op), op, params);
+    if (reader)
+        gvd_py_reader_leave(op);
+    PyBuffer_Release(&view);
+    return pass;
+}
+
 static PyObject *reader_open_pass(PyObject *op, PyObject *args)
 {
-    int batch_size;
-    if (!PyArg_ParseTuple(args, "i:open_pass", &batch_size))
+    gvd_pass_params params = {0};
+    PyObject *numbers = Py_None;
+    long long extra = 0, extra_end = 0;
+    if (!PyArg_ParseTuple(args, "i|O(LL):open_pass", &params.batch_size,
+                          &numbers, &extra, &extra_end))
         return NULL;
-    return gvd_py_pass_start(gvd_py_state_of(op), op, batch_size);
+    params.extra = extra;
+    params.extra_end = extra_end;
+    if (numbers != Py_None)
+        return start_request(op, numbers, &params);
+    return gvd_py_pass_start(gvd_py_state_of(op), op, &params);
+}
+
+static PyObject *reader_build_index(PyObject *op, PyObject *args)
+{
+    int timeout_ms;
+    if (!PyArg_ParseTuple(args, "i:build_index", &timeout_ms))
+        return NULL;
+    gvd_reader *reader = gvd_py_reader_enter(op);
+    if (!reader)
+        return NULL;
+    gvd_error err = {0};
+    PyThreadState *thread = PyEval_SaveThread();
+    int rc = gvd_reader_build_index(reader, timeout_ms, &err);
+    PyEval_RestoreThread(thread);
+    gvd_py_reader_leave(op);
+    if (rc < 0)
+        return gvd_py_raise(gvd_py_state_of(op), &err, NULL);
+    return PyErr_CheckSignals() < 0 ? NULL : PyBool_FromLong(rc == GVD_OK);
+}
+
+static PyObject *reader_set_index(PyObject *op, PyObject *object)
+{
+    gvd_index *index = gvd_py_index_of(gvd_py_state_of(op), object);
+    gvd_reader *reader = index ? gvd_py_reader_enter(op) : NULL;
+    if (!reader)
+        return NULL;
+    gvd_reader_set_index(reader, index);
+    gvd_py_reader_leave(op);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *reader_index(PyObject *op, void *Py_UNUSED(closure))
+{
+    gvd_reader *reader = gvd_py_reader_enter(op);
+    if (!reader)
+        return NULL;
+    gvd_index *index = gvd_reader_index(reader);
+    gvd_py_reader_leave(op);
+    if (!index)
+        return Py_NewRef(Py_None);
+    PyObject *wrapped = gvd_py_index_wrap(gvd_py_state_of(op), index);
+    gvd_index_unref(&index);
+    return wrapped;
 }
 
 static PyObject *reader_close(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -255,8 +353,14 @@ static PyObject *reader_fallback_reason(PyObject *op, void *Py_UNUSED(closure))
 
 static PyMethodDef reader_methods[] = {
     {"open_pass", reader_open_pass, METH_VARARGS,
-     "open_pass($self, batch_size, /)\n--\n\n"
-     "Starts to decode from the first frame."},
+     "open_pass($self, batch_size, numbers=None, extra=(0, 0), /)\n--\n\n"
+     "Starts to decode: all from the first frame, or frames by number (int64)\n"
+     "and, for later, those from extra[0] to below extra[1]."},
+    {"build_index", reader_build_index, METH_VARARGS,
+     "build_index($self, timeout_ms, /)\n--\n\n"
+     "Works at the index for about so long: True once it is there."},
+    {"set_index", reader_set_index, METH_O,
+     "set_index($self, index, /)\n--\n\nTakes an index that was made before."},
     {"streams", reader_streams, METH_NOARGS,
      "streams($self, /)\n--\n\n"
      "What the file's header tells of every stream; reads it again."},
@@ -269,6 +373,7 @@ static PyMethodDef reader_methods[] = {
 static PyGetSetDef reader_getset[] = {
     {"media", reader_media, NULL,
      "What the file's header tells; may read it again.", NULL},
+    {"index", reader_index, NULL, "The Index, or None so far.", NULL},
     {"time_base", reader_time_base, NULL, "(numerator, denominator) seconds.",
      NULL},
     {"device", reader_device, NULL, "DLPack's (device type, number).", NULL},
@@ -287,7 +392,8 @@ static int reader_traverse(PyObject *op, visitproc visit, void *arg)
 static PyType_Slot reader_slots[] = {
     {Py_tp_doc,
      "Reader(url, *, stream_index, device_type, device_id, native, nhwc, "
-     "sessions, memory_limit, ca_file)\n--\n\nAn open video."},
+     "sessions, memory_limit, ca_file, apply_rotation, "
+     "allow_inexact)\n--\n\nAn open video."},
     {Py_tp_new, reader_new},
     {Py_tp_dealloc, reader_dealloc},
     {Py_tp_methods, reader_methods},

@@ -9,6 +9,8 @@
 
 #include "backend.h"
 #include "gops.h"
+#include "packets.h"
+#include "plan.h"
 
 enum {
     FAKE_WIDTH = 4,
@@ -30,6 +32,7 @@ typedef struct fake {
     gvd_stream stream; // the first member: sessions find the rest behind it
     gops gops;
     bool fields;
+    bool sparse;          // disposable pictures may be left out
     uint8_t *faults;      // of the first decoder, one a packet
     int64_t fallback_bad; // the packet at which the fallback fails, or -1
     int jitter;           // at most so many microseconds now and then
@@ -41,6 +44,7 @@ typedef struct fake {
     atomic_int opens, opened;
 
     // Reading: feeder thread only.
+    gvd_plan plan;
     int next;
     int read_fails_at;         // GVD_ERR_DECODE there, or -1
     atomic_int read_blocks_at; // until it is aborted, or -1
@@ -66,6 +70,7 @@ static inline void fake_init(fake *f, const gop_style *style, uint64_t seed)
         .read_blocks_at = -1,
         .gate_at = -1,
     };
+    gvd_plan_init(&f->plan);
     f->gops = make_gops(style, &f->seed);
     f->fields = style->fields;
     f->faults = calloc((size_t)f->gops.count, 1);
@@ -101,30 +106,20 @@ static inline void fake_release_packet(gvd_packet *packet)
 
 static inline gvd_packet *fake_packet(const fake *f, int number)
 {
-    const picture *p = &f->gops.list[number];
     gvd_packet *packet = calloc(1, sizeof *packet);
     REQUIRE(packet);
-    *packet = (gvd_packet){
-        .release = fake_release_packet,
-        .size = f->packet_bytes,
-        .ordinal = number,
-        .pts = p->pts,
-        .dts = GVD_NO_PTS,
-        .duration = f->gops.pts_step,
-        .key = p->key,
-        .discard = p->discard,
-        .skippable = p->skippable,
-        .parameters = p->parameters,
-        .all_parameters = p->all_parameters,
-        .entry = p->entry,
-    };
+    *packet = packet_of(&f->gops, number);
+    packet->release = fake_release_packet;
+    packet->size = f->packet_bytes;
+    packet->dts = GVD_NO_PTS;
     gvd_ref_init(&packet->ref);
     atomic_fetch_add(&fake_packets, 1);
     return packet;
 }
 
 // The scheduler's read.
-static inline int fake_read(void *context, gvd_packet **out, gvd_error *err)
+static inline int fake_read(void *context, gvd_packet **out, gvd_route *route,
+                            gvd_error *err)
 {
     fake *f = context;
     uint64_t seed = f->seed + (uint64_t)f->next;
@@ -139,6 +134,7 @@ static inline int fake_read(void *context, gvd_packet **out, gvd_error *err)
     if (f->next == f->gops.count)
         return GVD_EOF;
     *out = fake_packet(f, f->next++);
+    *route = gvd_plan_route(&f->plan, *out);
     return GVD_OK;
 }
 
@@ -316,7 +312,7 @@ static inline int fake_flush(gvd_session *s, int keep)
 }
 
 // A job's packets are those of the file without a hole, but for the leading
-// pictures of its start that cannot be decoded.
+// pictures of its start that cannot be decoded, and what nothing refers to.
 static inline void fake_check_packet(gvd_session *s, int number)
 {
     const picture *list = s->fake->gops.list;
@@ -324,7 +320,8 @@ static inline void fake_check_packet(gvd_session *s, int number)
     if (s->last < 0)
         s->start_gop = list[number].gop;
     for (int i = s->last + 1; s->last >= 0 && i < number; i++)
-        REQUIRE(list[i].skippable && list[i].gop == s->start_gop);
+        REQUIRE((list[i].skippable && list[i].gop == s->start_gop) ||
+                (s->fake->sparse && list[i].disposable));
     REQUIRE(number > s->last);
     s->last = number;
 }

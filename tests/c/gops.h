@@ -13,6 +13,8 @@ typedef struct picture {
     bool leading;   // refers to pictures before its entry
     bool skippable; // so, and named as such by the bitstream (RASL)
     bool no_frame;  // a second field, or never shown
+    bool field, second_field;
+    bool disposable; // nothing refers to it
 } picture;
 
 typedef struct gop_style {
@@ -23,6 +25,8 @@ typedef struct gop_style {
     bool hevc;       // leading pictures are RASL or RADL
     bool fields;     // two packets a picture
     bool parameters; // repeated at every entry
+    int disposable;  // percent of the B pictures
+    bool intra;      // every picture is an entry, and none a reference
 } gop_style;
 
 typedef struct gops {
@@ -48,14 +52,24 @@ static inline picture *add_packet(gops *g, picture p)
 static inline void add_picture(gops *g, const gop_style *style, picture p)
 {
     p.pts = p.show * g->pts_step;
+    p.field = style->fields;
+    if (style->intra) {
+        p.key = p.disposable = true;
+        p.entry = GVD_ENTRY_CLOSED;
+    }
     add_packet(g, p);
     if (!style->fields)
         return;
-    p.no_frame = true;
+    p.no_frame = p.second_field = true;
     p.key = false;
     p.entry = GVD_ENTRY_NONE;
     p.parameters = p.all_parameters = false;
     add_packet(g, p);
+}
+
+static inline bool is_disposable(const gop_style *style, uint64_t *seed)
+{
+    return style->disposable > 0 && chance(seed, style->disposable);
 }
 
 // The pictures that are shown before their entry and stand behind it.
@@ -70,6 +84,7 @@ static inline void add_leading(gops *g, const gop_style *style, uint64_t *seed,
             .discard = chance(seed, style->discard),
             .leading = open && (rasl || !style->hevc),
             .skippable = open && rasl,
+            .disposable = is_disposable(style, seed),
         };
         add_picture(g, style, p);
     }
@@ -85,6 +100,7 @@ static inline void add_group(gops *g, const gop_style *style, uint64_t *seed,
     for (int i = 0; i < b; i++) {
         p.show = g->shown + i;
         p.discard = chance(seed, style->discard);
+        p.disposable = is_disposable(style, seed);
         add_picture(g, style, p);
     }
     g->shown += b + 1;
@@ -166,7 +182,7 @@ static inline int compare_places(const void *a, const void *b)
 // The packets whose frames are shown, in presentation order; the caller frees.
 static inline int64_t *shown_ordinals(const gops *g, int *count)
 {
-    int64_t (*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
+    int64_t(*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
     int64_t *ordinals = malloc(((size_t)g->count + 1) * sizeof *ordinals);
     REQUIRE(pairs && ordinals);
     int n = 0;

@@ -31,6 +31,7 @@ static int place_sized(void *context, gvd_frame **frame, gvd_error *err)
 typedef struct run {
     fake fake;
     gvd_scheduler *scheduler;
+    gvd_presenter presenter;
     gvd_assembler *assembler;
     enum gvd_dimension_order order;
     int batch_size;
@@ -38,10 +39,24 @@ typedef struct run {
     int count, given;
 } run;
 
+static gvd_assembler *assemble(gvd_presenter *presenter, int batch_size,
+                               int depth, enum gvd_dimension_order order)
+{
+    gvd_assembler_params params = {
+        .presenter = presenter,
+        .batch_size = batch_size,
+        .depth = depth,
+        .order = order,
+    };
+    gvd_assembler *a = NULL;
+    gvd_error err;
+    REQUIRE(gvd_assembler_create(&params, &a, &err) == GVD_OK && a);
+    return a;
+}
+
 static void start_run(run *r, uint64_t *seed, int batch_size, int depth)
 {
     gop_style style = random_style(seed);
-    style.fields = false;
     fake_init(&r->fake, &style, *seed);
     r->fake.jitter = draw_below(seed, 3) * 40;
     size_changes_at =
@@ -55,9 +70,8 @@ static void start_run(run *r, uint64_t *seed, int batch_size, int depth)
     params.place = place_sized;
     params.memory_limit = FAKE_FRAME_BYTES * (1 + draw_below(seed, 60));
     r->scheduler = start(&params);
-    gvd_error err;
-    REQUIRE(gvd_assembler_create(r->scheduler, batch_size, depth, r->order,
-                                 &r->assembler, &err) == GVD_OK);
+    r->presenter = (gvd_presenter){.scheduler = r->scheduler};
+    r->assembler = assemble(&r->presenter, batch_size, depth, r->order);
 }
 
 // The order in which a pass closes.
@@ -94,14 +108,15 @@ static void check_batch(run *r, gvd_batch *batch)
     REQUIRE(r->given + batch->count <= r->count);
     int64_t first = r->want[r->given];
     int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(r->order, batch->count, width_of(first), FAKE_HEIGHT,
-                         shape);
+    gvd_tensor_rgb_shape(r->order, GVD_UPRIGHT, batch->count, width_of(first),
+                         FAKE_HEIGHT, shape);
     REQUIRE(t->ndim == 4 && !memcmp(t->shape, shape, sizeof shape));
     REQUIRE(gvd_tensor_is_contiguous(t) && t->bits == 8);
     for (int i = 0; i < batch->count; i++) {
         int64_t ordinal = r->want[r->given++];
         const gvd_frame *facts = batch->frames[i];
         REQUIRE(facts->ordinal == ordinal && facts->plane_count == 0);
+        REQUIRE(facts->number == r->given - 1);
         REQUIRE(facts->pts == r->fake.gops.list[ordinal].pts);
         REQUIRE(facts->width == width_of(ordinal));
         check_pixels(t, i, ordinal);
@@ -175,9 +190,9 @@ static void test_an_error_comes_after_the_batches(void)
         f.faults[f.gops.count - 1] = FAKE_ERROR;
         gvd_scheduler_params params = drive_params(&f, false, 2);
         gvd_scheduler *s = start(&params);
-        gvd_assembler *a;
+        gvd_presenter presenter = {.scheduler = s};
+        gvd_assembler *a = assemble(&presenter, 4, 2, GVD_NHWC);
         gvd_error err = {0};
-        REQUIRE(gvd_assembler_create(s, 4, 2, GVD_NHWC, &a, &err) == GVD_OK);
         int frames = 0, rc;
         gvd_batch *batch = NULL;
         while ((rc = gvd_assembler_next(a, -1, &batch, &err)) == GVD_OK) {

@@ -83,19 +83,19 @@ static void test_strides_of_a_dense_tensor(void)
 {
     gvd_tensor t = {.bits = 8};
     int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(GVD_NCHW, 5, 640, 360, shape);
+    gvd_tensor_rgb_shape(GVD_NCHW, GVD_UPRIGHT, 5, 640, 360, shape);
     gvd_tensor_set_shape(&t, 4, shape);
     REQUIRE(shape[0] == 5 && shape[1] == 3 && shape[2] == 360);
     REQUIRE(t.strides[0] == 691200 && t.strides[1] == 230400);
     REQUIRE(t.strides[2] == 640 && t.strides[3] == 1);
     REQUIRE(gvd_tensor_bytes(&t) == 3456000 && gvd_tensor_is_contiguous(&t));
-    gvd_tensor_rgb_shape(GVD_NHWC, 5, 640, 360, shape);
+    gvd_tensor_rgb_shape(GVD_NHWC, GVD_UPRIGHT, 5, 640, 360, shape);
     gvd_tensor_set_shape(&t, 4, shape);
     REQUIRE(shape[1] == 360 && shape[2] == 640 && shape[3] == 3);
     REQUIRE(t.strides[1] == 1920 && t.strides[2] == 3);
     t.bits = 16;
     REQUIRE(gvd_tensor_bytes(&t) == 6912000);
-    gvd_tensor_rgb_shape(GVD_NCHW, 100000, 7680, 4320, shape);
+    gvd_tensor_rgb_shape(GVD_NCHW, GVD_UPRIGHT, 100000, 7680, 4320, shape);
     gvd_tensor_set_shape(&t, 4, shape);
     REQUIRE(gvd_tensor_bytes(&t) == INT64_C(19906560000000));
 }
@@ -180,7 +180,7 @@ static void test_frame_sizes_and_facts(void)
     REQUIRE(!gvd_frame_is_420p8(frame));
     frame->pts = 42;
     frame->corrupt = true;
-    gvd_frame *facts = gvd_frame_copy_facts(frame);
+    gvd_frame *facts = gvd_frame_copy_facts(frame, false);
     REQUIRE(facts && facts->pts == 42 && facts->ordinal == 3);
     REQUIRE(facts->corrupt && facts->width == 5 && facts->plane_count == 0);
     gvd_frame_unref(&frame);

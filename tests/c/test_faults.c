@@ -60,7 +60,6 @@ static void test_each_fault_is_found_and_mended(void)
 static void decode_with_faults(uint64_t seed)
 {
     gop_style style = random_style(&seed);
-    style.fields = false;
     style.hidden = 0;
     fake f;
     fake_init(&f, &style, seed);

@@ -9,8 +9,6 @@ static const gop_style closed_gops = {
 static void decode_stream(uint64_t seed, bool checked)
 {
     gop_style style = random_style(&seed);
-    if (checked)
-        style.fields = false; // field pairs are no match for their packets
     fake f;
     fake_init(&f, &style, seed);
     f.jitter = draw_below(&seed, 3) * 60;

@@ -1,0 +1,55 @@
+#include "presenter.h"
+
+static int next_of_all(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
+                       gvd_error *err)
+{
+    *out = (gvd_delivery){.number = p->presented, .place_count = 1};
+    int rc = gvd_scheduler_next(p->scheduler, timeout_ms, &out->frame, err);
+    if (rc == GVD_OK)
+        out->frame->number = p->presented++;
+    return rc;
+}
+
+static int next_decoded(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
+                        gvd_error *err)
+{
+    for (;;) {
+        gvd_frame *frame = NULL;
+        int rc = gvd_scheduler_next(p->scheduler, timeout_ms, &frame, err);
+        if (rc == GVD_EOF)
+            return gvd_request_fail_missing(p->request, err);
+        if (rc == GVD_OK)
+            rc = gvd_request_accept(p->request, frame, out, err);
+        if (rc == GVD_OK) {
+            out->frame = frame;
+            frame->number = out->number;
+            const gvd_index *index = gvd_request_index(p->request);
+            frame->pts = index->pts[out->number];
+            frame->duration =
+                gvd_index_duration(index, out->number, frame->duration);
+            return GVD_OK;
+        }
+        if (!frame)
+            return rc;
+        gvd_frame_unref(&frame);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+int gvd_presenter_next(gvd_presenter *presenter, int timeout_ms,
+                       gvd_delivery *out, gvd_error *err)
+{
+    gvd_presenter *p = presenter;
+    *out = (gvd_delivery){0};
+    if (!p->request)
+        return next_of_all(p, timeout_ms, out, err);
+    if (gvd_request_is_over(p->request))
+        return GVD_EOF;
+    int rc = GVD_OK;
+    if (!gvd_request_take_ready(p->request, out))
+        rc = next_decoded(p, timeout_ms, out, err);
+    if (rc == GVD_OK && p->cache)
+        gvd_frame_cache_put(p->cache, out->frame);
+    return rc;
+}

@@ -1,0 +1,132 @@
+#include "supply.h"
+
+// To read over so few packets is quicker than to seek.
+#define NEAR_PACKETS 8
+
+void gvd_supply_init(gvd_supply *supply, const gvd_reader *reader,
+                     gvd_source *source, gvd_request *request)
+{
+    *supply = (gvd_supply){
+        .reader = reader,
+        .source = source,
+        .first = source,
+        .request = request,
+    };
+    gvd_plan_init(&supply->plan);
+    pthread_mutex_init(&supply->lock, NULL);
+}
+
+void gvd_supply_abort(gvd_supply *supply)
+{
+    pthread_mutex_lock(&supply->lock);
+    supply->aborted = true;
+    if (supply->source)
+        gvd_source_abort(supply->source);
+    pthread_mutex_unlock(&supply->lock);
+}
+
+gvd_source *gvd_supply_free(gvd_supply *supply)
+{
+    gvd_source *source = supply->source;
+    if (source != supply->first)
+        gvd_source_close(&supply->first);
+    pthread_mutex_destroy(&supply->lock);
+    if (supply->aborted || supply->linear)
+        gvd_source_close(&source);
+    return source;
+}
+
+// The file is opened again and read from its start on.
+static int start_over(gvd_supply *s, gvd_error *err)
+{
+    gvd_source *fresh = NULL;
+    int rc = gvd_reader_open_source(s->reader, &fresh, err);
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&s->lock);
+    gvd_source *old = s->source;
+    s->source = fresh;
+    if (s->aborted)
+        gvd_source_abort(fresh);
+    pthread_mutex_unlock(&s->lock);
+    if (old != s->first)
+        gvd_source_close(&old);
+    s->linear = true;
+    return GVD_OK;
+}
+
+static int seek(gvd_supply *s, int64_t packet, gvd_error *err)
+{
+    const gvd_index *index = gvd_request_index(s->request);
+    const gvd_index_job *job = &index->jobs[gvd_index_job_at(index, packet)];
+    gvd_source_mark mark = {
+        .ordinal = job->packet,
+        .pts = job->pts,
+        .dts = job->dts,
+        .position = job->position,
+    };
+    if (job->packet == 0 || job->packet != packet)
+        return start_over(s, err);
+    int rc = gvd_source_seek(s->source, &mark, err);
+    return rc == GVD_AGAIN ? start_over(s, err) : rc;
+}
+
+// Makes `packet` the next to be read, or one a little before it.
+static int go_to(gvd_supply *s, int64_t packet, gvd_error *err)
+{
+    int64_t next = gvd_source_next(s->source);
+    if (next <= packet && (s->linear || packet - next <= NEAR_PACKETS))
+        return GVD_OK;
+    return s->linear ? start_over(s, err) : seek(s, packet, err);
+}
+
+static int check_packet(gvd_supply *s, const gvd_packet *packet, gvd_error *err)
+{
+    const gvd_index *index = gvd_request_index(s->request);
+    if (packet->ordinal < index->packet_count &&
+        gvd_index_has_size(index, packet->ordinal, packet->file_size))
+        return GVD_OK;
+    return gvd_fail(err, GVD_ERR_DECODE,
+                    "it is not the file that was indexed: packet %lld differs",
+                    (long long)packet->ordinal);
+}
+
+static int read_wanted(gvd_supply *s, gvd_packet **out, gvd_route *route,
+                       gvd_error *err)
+{
+    for (;;) {
+        int64_t entry = gvd_request_entry(s->request);
+        int rc = entry < 0 ? GVD_EOF : go_to(s, entry, err);
+        if (rc == GVD_OK)
+            rc = gvd_source_read(s->source, out, err);
+        if (rc == GVD_OK)
+            rc = check_packet(s, *out, err);
+        // After a seek things may be out of step where they are not from the
+        // start.
+        if (rc == GVD_ERR_DECODE && *out && !s->linear) {
+            gvd_packet_unref(out);
+            rc = start_over(s, err);
+            continue;
+        }
+        if (rc != GVD_OK)
+            return rc;
+        int64_t ordinal = (*out)->ordinal;
+        if (ordinal >= entry && gvd_request_route(s->request, ordinal, route)) {
+            (*out)->pts = gvd_request_number(s->request);
+            return GVD_OK;
+        }
+        gvd_packet_unref(out);
+    }
+}
+
+int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
+                    gvd_error *err)
+{
+    gvd_supply *s = supply;
+    if (s->request)
+        return read_wanted(s, out, route, err);
+    int rc = gvd_source_read(s->source, out, err);
+    if (rc == GVD_OK)
+        *route = gvd_plan_route(&s->plan, *out);
+    return rc;
+}

@@ -1,0 +1,35 @@
+// The packets of one reading with their routes: all of them as the plan cuts
+// them, or those that a request needs.
+//
+// Thread-safety: gvd_supply_read is the reading thread's, gvd_supply_abort
+// anybody's.
+#pragma once
+
+#include "reader_impl.h"
+#include "request.h"
+
+typedef struct gvd_supply {
+    // Immutable after init.
+    const gvd_reader *reader;
+    gvd_request *request; // or NULL: everything in file order
+
+    // Reading thread only.
+    gvd_plan plan;
+    bool linear;       // seeking has failed: the file is read through
+    gvd_source *first; // what the decoders know the stream by
+
+    pthread_mutex_t lock;
+    // Guarded by lock.
+    gvd_source *source;
+    bool aborted;
+} gvd_supply;
+
+// Takes the source. The request stays the caller's and must live longer.
+void gvd_supply_init(gvd_supply *supply, const gvd_reader *reader,
+                     gvd_source *source, gvd_request *request);
+// gvd_scheduler_params.read, with the supply as context.
+int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
+                    gvd_error *err);
+void gvd_supply_abort(gvd_supply *supply);
+// The source, if it can be used again; the caller's from now on.
+gvd_source *gvd_supply_free(gvd_supply *supply);
