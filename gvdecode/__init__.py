@@ -11,7 +11,8 @@ and never leave its memory; without one the same lines decode on the CPU's cores
 from __future__ import annotations
 
 from gvdecode._core import trim
-from gvdecode.decoder import Batches, VideoDecoder
+from gvdecode.batches import Batches
+from gvdecode.decoder import VideoDecoder
 from gvdecode.errors import (
     ClosedError,
     DecodeError,
@@ -23,6 +24,7 @@ from gvdecode.errors import (
     UnsupportedError,
 )
 from gvdecode.frames import Frame, FrameBatch
+from gvdecode.index import VideoIndex
 from gvdecode.metadata import VideoMetadata
 from gvdecode.stats import DecodeStats
 from gvdecode.version import __version__
@@ -41,6 +43,7 @@ __all__ = [
     "OutOfMemoryError",
     "UnsupportedError",
     "VideoDecoder",
+    "VideoIndex",
     "VideoMetadata",
     "__version__",
     "trim",

@@ -1,125 +1,32 @@
-"""VideoDecoder: a video file, read as frames or as batches of frames."""
+"""VideoDecoder: a video file, read in order or by frame number or time."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import threading
-import time
 import warnings
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Literal, Self, SupportsIndex
+from typing import Any, Literal, Self, SupportsIndex
 
 from gvdecode import _core, arguments, log
-from gvdecode.errors import ClosedError, FallbackWarning, UnsupportedError
-from gvdecode.frames import Frame, FrameBatch, device_name
+from gvdecode.access import FrameAccess
+from gvdecode.batches import Batches, check_process
+from gvdecode.errors import FallbackWarning, UnsupportedError
+from gvdecode.frame_numbers import Numbers
+from gvdecode.frames import Frame, device_name
+from gvdecode.index import SourceMark, VideoIndex, mark_of
 from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.stats import DecodeStats
 
-__all__ = ["Batches", "VideoDecoder"]
+__all__ = ["VideoDecoder"]
+
+_SLICE_MS = 100  # of the index's building, between looks for signals
 
 
-class Batches(Iterator[FrameBatch]):
-    """One reading of a video; made by `VideoDecoder.batches`.
-
-    Dropping it ends the reading and lets go of its decoders.
-    """
-
-    def __init__(self, core: _core.Pass, time_base: tuple[int, int]) -> None:
-        self._core = core
-        self._time_base = time_base
-        self._over = False
-        self._process = os.getpid()
-        self._callers: set[int] = set()  # threads inside `__next__`
-        _started(self)
-
-    def __next__(self) -> FrameBatch:
-        if self._over:
-            raise StopIteration
-        _check_process(self._process)
-        try:
-            self._callers.add(threading.get_ident())
-            item = self._core.next_batch()
-        except KeyboardInterrupt:
-            raise  # nothing is lost: the next call goes on
-        except BaseException:
-            self.close()
-            if _ending and threading.current_thread() is not threading.main_thread():
-                raise SystemExit from None  # ends a daemon thread without a word
-            raise
-        finally:
-            self._callers.discard(threading.get_ident())
-            log.drain()
-        if item is None:
-            self._over = True
-            self.close()
-            raise StopIteration
-        return FrameBatch(*item, self._time_base)
-
-    def close(self) -> None:
-        """Ends the reading; a wait for it in another thread is `ClosedError`.
-
-        Does nothing in a forked process: the reading is its parent's.
-        """
-        if self._process == os.getpid():
-            self._core.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_process"):
-            self.close()
-
-
-# All readings that are not closed, for the end of the process.
-_lock = threading.RLock()  # a signal's handler may read a video too
-_all: weakref.WeakSet[Batches] = weakref.WeakSet()
-_ending = False  # the interpreter is
-
-
-def _started(run: Batches) -> None:
-    with _lock:
-        _all.add(run)
-
-
-def _forget() -> None:
-    """In a forked child: readings and locks are the parent's."""
-    global _lock, _all
-    _lock = threading.RLock()
-    _all = weakref.WeakSet()
-
-
-def _close_all(seconds: float = 5) -> None:
-    """Ends every reading, so that no worker meets the end of its driver.
-
-    A daemon thread that waits for a batch must leave before the interpreter
-    stops it: the last to leave waits for the workers.
-    """
-    global _ending
-    _ending = True
-    with _lock:
-        running = list(_all)
-    for run in running:
-        run.close()
-    end = time.monotonic() + seconds
-    while any(run._callers for run in running) and time.monotonic() < end:
-        time.sleep(0.001)
-
-
-atexit.register(_close_all)
-os.register_at_fork(after_in_child=_forget)
-
-
-def _check_process(process: int) -> None:
-    if process != os.getpid():
-        raise ClosedError(
-            "the decoder was opened before os.fork(), in another process; "
-            "open it again in this one"
-        )
-
-
-class VideoDecoder:
+class VideoDecoder(FrameAccess):
     """Decodes a video on the GPU where there is one, else on the CPU.
 
     source: a path or a URL, a str or an `os.PathLike`.
@@ -135,6 +42,19 @@ class VideoDecoder:
     sessions: how many decoders work at once; "auto": as many as it pays.
     memory_limit: bytes that decoded frames may take while they wait for their
         turn; None: a part of what is free.
+    apply_rotation: turn RGB frames as the file asks players to, in steps of 90
+        degrees. Native frames are never turned.
+    index: a `VideoIndex` of this file, or the path where one was saved, so that
+        it need not be scanned. ValueError where it is another file's.
+    allow_inexact: let the GPU decode MPEG-1, -2, -4 and JPEG too, whose pixels
+        may differ from FFmpeg's by rounding.
+    seek_mode: torchcodec's; "approximate" is as exact as "exact" here.
+    num_ffmpeg_threads: torchcodec's; accepted and ignored, `sessions` counts.
+
+    `len(video)`, `video[i]`, `video[a:b:c]` and the `get_` calls take frames by
+    number or time, which needs `video.index`: the first of them scans the file's
+    packets. They run one at a time, each with all decoders. Iteration needs no
+    index, but `list(video)` asks for the length first.
 
     Raises `OpenError` where the source holds no video that can be read (a
     missing file is `FileNotFoundError` too), `UnsupportedError` where this
@@ -154,36 +74,86 @@ class VideoDecoder:
         fallback: Literal["warn", "error", "silent"] = "warn",
         sessions: SupportsIndex | Literal["auto"] = "auto",
         memory_limit: SupportsIndex | None = None,
+        apply_rotation: bool = True,
+        index: VideoIndex | str | os.PathLike[str] | None = None,
+        allow_inexact: bool = False,
+        seek_mode: Literal["exact", "approximate"] = "exact",
+        num_ffmpeg_threads: SupportsIndex | None = None,
     ) -> None:
-        url, is_url = arguments.source_url(source)
         wanted = arguments.device(device)
-        pixels = arguments.choice("pixel_format", pixel_format, ("rgb24", "native"))
-        order = arguments.choice("dimension_order", dimension_order, ("NCHW", "NHWC"))
         on_fallback = arguments.choice(
             "fallback", fallback, ("warn", "error", "silent")
         )
+        arguments.choice("seek_mode", seek_mode, ("exact", "approximate"))
+        _optional("num_ffmpeg_threads", num_ffmpeg_threads, 0, 0)
+        super().__init__()
+        self._source = source
+        self._stream = _optional("stream_index", stream_index, 0, -1)
+        self._choose_output(pixel_format, dimension_order, apply_rotation)
+        given = index
+        if not (given is None or isinstance(given, VideoIndex)):
+            given = VideoIndex.load(given)
+        self._open(
+            device_type=wanted.type,
+            device_id=wanted.id,
+            sessions=_sessions(sessions),
+            memory_limit=_optional("memory_limit", memory_limit, 1, 0, 2**63 - 1),
+            allow_inexact=bool(allow_inexact),
+        )
+        if given is not None:
+            self._use_index(given)
+        self._check_fallback(wanted, on_fallback)
+
+    def _choose_output(self, pixels: str, order: str, rotate: bool) -> None:
+        pixels = arguments.choice("pixel_format", pixels, ("rgb24", "native"))
+        order = arguments.choice("dimension_order", order, ("NCHW", "NHWC"))
+        self._native, self._nhwc = pixels == "native", order == "NHWC"
+        self._rotate = bool(rotate) and not self._native
+
+    def _open(self, **options: Any) -> None:
+        url, is_url = arguments.source_url(self._source)
+        self._name = os.fsdecode(url)
+        self._process = os.getpid()
         self._lock = threading.RLock()
         self._running: weakref.WeakSet[Batches] = weakref.WeakSet()
         self._latest: _core.Pass | None = None
         self._closed = False
-        self._process = os.getpid()
-        self._name = os.fsdecode(url)
+        self._metadata: VideoMetadata | None = None
+        self._index: VideoIndex | None = None
         try:
             self._reader = _core.Reader(
                 url,
-                stream_index=_optional("stream_index", stream_index, 0, -1),
-                device_type=wanted.type,
-                device_id=wanted.id,
-                native=pixels == "native",
-                nhwc=order == "NHWC",
-                sessions=_sessions(sessions),
-                memory_limit=_optional("memory_limit", memory_limit, 1, 0, 2**63 - 1),
+                stream_index=self._stream,
+                native=self._native,
+                nhwc=self._nhwc,
+                apply_rotation=self._rotate,
                 ca_file=arguments.certificates() if is_url else None,
+                **options,
             )
         finally:
             log.drain()
-        self._metadata: VideoMetadata | None = None
-        self._check_fallback(wanted, on_fallback)
+
+    def _use_index(self, index: VideoIndex) -> None:
+        try:
+            index.check(
+                self._name, self._reader.time_base, self._mark(), self._best_stream
+            )
+            self._reader.set_index(index._core)
+        except BaseException:
+            self.close()
+            raise
+        self._index = index
+
+    def _mark(self) -> SourceMark:
+        stream = None if self._stream < 0 else self._stream
+        return mark_of(*arguments.source_url(self._source), stream)
+
+    def _best_stream(self) -> int:
+        """The number of FFmpeg's best video stream."""
+        if self._stream < 0:
+            return int(self._reader.media["stream_index"])
+        with VideoDecoder(self._source, device="cpu", fallback="silent") as other:
+            return other._best_stream()
 
     def _check_fallback(self, wanted: arguments.Device, on_fallback: str) -> None:
         # Where there is no sign of a GPU, "auto" has no reason either.
@@ -200,15 +170,40 @@ class VideoDecoder:
 
     @property
     def metadata(self) -> VideoMetadata:
-        """What the header tells of the stream.
+        """What is known of the stream.
 
         Raises `ClosedError` where it is first asked for after `close`.
         """
         # Read on demand: decoding needs less, and opening must be quick.
         if self._metadata is None:
-            self._metadata = from_media(self._reader.media)
+            media = self._reader.media
+            scan = _Scan(self._source, media["stream_index"], media["seekable"], self)
+            self._metadata = from_media(media, self._rotate, scan)
             log.drain()
         return self._metadata
+
+    @property
+    def index(self) -> VideoIndex:
+        """Which frames there are and when; the first use scans the file.
+
+        Raises `UnsupportedError` on a pipe, which can be read only once.
+        """
+        if self._index is None:
+            with self._alone():
+                if self._index is None:
+                    self._index = self._build_index()
+        return self._index
+
+    def _build_index(self) -> VideoIndex:
+        mark = self._mark()
+        try:
+            while not self._reader.build_index(_SLICE_MS):
+                pass
+            core = self._reader.index
+        finally:
+            log.drain()
+        assert core is not None
+        return VideoIndex(core, self._reader.time_base, mark, self._name)
 
     @property
     def device(self) -> str:
@@ -243,10 +238,17 @@ class VideoDecoder:
         for a second reading of a pipe, and while iterating `DecodeError` where
         the stream breaks.
         """
-        size = arguments.integer("batch_size", batch_size, 1)
-        _check_process(self._process)
+        return self._start(arguments.integer("batch_size", batch_size, 1))
+
+    def _start(
+        self,
+        batch_size: int,
+        numbers: Numbers | None = None,
+        extra: tuple[int, int] = (0, 0),
+    ) -> Batches:
+        check_process(self._process)
         try:
-            core = self._reader.open_pass(size)
+            core = self._reader.open_pass(batch_size, numbers, extra)
         finally:
             log.drain()
         run = Batches(core, self._reader.time_base)
@@ -297,6 +299,38 @@ class VideoDecoder:
             f"<gvdecode.VideoDecoder {self._name!r} device={self.device!r} "
             f"backend={self.backend!r}>"
         )
+
+
+class _Scan:
+    """Finds the index for a `VideoMetadata`, which may outlive its decoder."""
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        stream_index: int,
+        seekable: bool,
+        video: VideoDecoder | None = None,
+    ) -> None:
+        self._parts = (source, stream_index, seekable)
+        self._video = None if video is None else weakref.ref(video)
+        self._index: VideoIndex | None = None
+
+    def __call__(self) -> VideoIndex:
+        video = self._video() if self._video else None
+        if video is not None and not (video._closed and video._index is None):
+            return video.index
+        source, stream_index, seekable = self._parts
+        if not seekable:
+            raise UnsupportedError(f"{source}: a pipe can be read only once")
+        if self._index is None:
+            with VideoDecoder(
+                source, device="cpu", stream_index=stream_index, fallback="silent"
+            ) as again:
+                self._index = again.index
+        return self._index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Scan, self._parts
 
 
 def _optional(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import math
 import operator
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from gvdecode import _core
+from gvdecode.empty import Empty
 from gvdecode.errors import UnsupportedError
+from gvdecode.lazy import np
+from gvdecode.times import seconds
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Frame", "FrameBatch"]
@@ -35,10 +37,10 @@ class _Pixels:
 
     __slots__ = ("__weakref__", "_tensor")
 
-    def __init__(self, tensor: _core.Tensor | None) -> None:
+    def __init__(self, tensor: _core.Tensor | Empty | None) -> None:
         self._tensor = tensor
 
-    def _pixels(self) -> _core.Tensor:
+    def _pixels(self) -> _core.Tensor | Empty:
         if self._tensor is None:
             raise UnsupportedError(
                 "native frames are no single array: take the arrays of frame.planes, "
@@ -119,8 +121,6 @@ class _Pixels:
     def __array__(
         self, dtype: object = None, copy: bool | None = None
     ) -> NDArray[np.generic]:
-        import numpy as np
-
         if self._pixels().device[0] != _CPU:
             raise TypeError("the pixels are on the GPU: .numpy() copies them")
         array: NDArray[Any] = self.numpy()
@@ -143,7 +143,7 @@ class Frame(_Pixels):
     def __init__(
         self,
         frame: _core.Frame,
-        tensor: _core.Tensor | None,
+        tensor: _core.Tensor | Empty | None,
         time_base: tuple[int, int],
     ) -> None:
         super().__init__(tensor)
@@ -169,12 +169,12 @@ class Frame(_Pixels):
 
     @property
     def width(self) -> int:
-        """Pixels, of the decoded picture."""
+        """Pixels, of the picture as it is given: turned in RGB, coded in native."""
         return self._frame.width
 
     @property
     def height(self) -> int:
-        """Pixels, of the decoded picture."""
+        """Pixels, of the picture as it is given: turned in RGB, coded in native."""
         return self._frame.height
 
     @property
@@ -193,19 +193,34 @@ class Frame(_Pixels):
         return self._frame.planes if self._tensor is None else ()
 
     @property
+    def number(self) -> int | None:
+        """Which it is in presentation order, from 0; None where that is not known."""
+        return self._frame.number
+
+    @property
     def pts(self) -> int | None:
-        """When it is shown, in the stream's time base."""
+        """When it is shown, in the stream's time base; None where that is not told."""
         return self._frame.pts
 
     @property
     def pts_seconds(self) -> float:
         """When it is shown; nan where the stream does not tell."""
-        return _seconds(self._frame.pts, self._time_base)
+        return seconds(self._frame.pts, self._time_base)
+
+    @property
+    def duration(self) -> int:
+        """How long it is shown, in the stream's time base; 0 where not told."""
+        return self._frame.duration
 
     @property
     def duration_seconds(self) -> float:
         """How long it is shown; 0 where the stream does not tell."""
-        return _seconds(self._frame.duration, self._time_base)
+        return seconds(self._frame.duration, self._time_base)
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of one count of `pts` and `duration`."""
+        return Fraction(*self._time_base)
 
     @property
     def key_frame(self) -> bool:
@@ -216,6 +231,16 @@ class Frame(_Pixels):
     def corrupt(self) -> bool:
         """Whether the decoder concealed damage in it."""
         return self._frame.corrupt
+
+    @property
+    def picture_type(self) -> str | None:
+        """ "I", "P" or "B"; None where the decoder does not tell."""
+        return self._frame.picture_type or None
+
+    @property
+    def field_order(self) -> str:
+        """ "progressive", or of woven fields "tt" (top first) or "bb"."""
+        return _field_order(self._frame)
 
     @property
     def backend(self) -> str:
@@ -230,7 +255,7 @@ class Frame(_Pixels):
 
 
 class FrameBatch(_Pixels):
-    """Consecutive frames in one array, with the facts of each.
+    """Frames in one array, with the facts of each.
 
     Shape (N, 3, H, W), or (N, H, W, 3) with `dimension_order="NHWC"`, uint8,
     contiguous. `batch[i]` and iteration give frames that share its memory.
@@ -241,7 +266,7 @@ class FrameBatch(_Pixels):
 
     def __init__(
         self,
-        tensor: _core.Tensor | None,
+        tensor: _core.Tensor | Empty | None,
         frames: tuple[_core.Frame, ...],
         time_base: tuple[int, int],
     ) -> None:
@@ -264,6 +289,11 @@ class FrameBatch(_Pixels):
         return (self[i] for i in range(len(self)))
 
     @property
+    def number(self) -> list[int | None]:
+        """Which each is in presentation order, from 0; None where not known."""
+        return [frame.number for frame in self._frames]
+
+    @property
     def pts(self) -> list[int | None]:
         """When each frame is shown, in the stream's time base."""
         return [frame.pts for frame in self._frames]
@@ -279,10 +309,8 @@ class FrameBatch(_Pixels):
         return self._times([frame.duration for frame in self._frames])
 
     def _times(self, counts: list[int | None]) -> NDArray[np.float64]:
-        import numpy as np
-
-        seconds = [_seconds(count, self._time_base) for count in counts]
-        return np.array(seconds, dtype=np.float64)
+        each = [seconds(count, self._time_base) for count in counts]
+        return np.array(each, dtype=np.float64)
 
     @property
     def key_frame(self) -> list[bool]:
@@ -295,14 +323,29 @@ class FrameBatch(_Pixels):
         return [frame.corrupt for frame in self._frames]
 
     @property
+    def picture_type(self) -> list[str | None]:
+        """ "I", "P" or "B" of each frame; None where the decoder does not tell."""
+        return [frame.picture_type or None for frame in self._frames]
+
+    @property
+    def field_order(self) -> list[str]:
+        """ "progressive", "tt" or "bb" of each frame."""
+        return [_field_order(frame) for frame in self._frames]
+
+    @property
     def backend(self) -> list[str]:
         """What decoded each frame: "nvdec" or "cpu"."""
         return [frame.backend for frame in self._frames]
 
     @property
     def pixel_format(self) -> str:
-        """ "rgb24", or of native frames FFmpeg's planar name: "yuv420p" ..."""
-        return "rgb24" if self._tensor else self._frames[0].pixel_format
+        """ "rgb24", or of native frames FFmpeg's planar name: "yuv420p" ...
+
+        That of the first; a native batch without frames has none, "".
+        """
+        if self._tensor:
+            return "rgb24"
+        return self._frames[0].pixel_format if self._frames else ""
 
     def __repr__(self) -> str:
         what = (
@@ -311,7 +354,7 @@ class FrameBatch(_Pixels):
         return f"<gvdecode.FrameBatch of {len(self)} {what}>"
 
 
-def _seconds(count: int | None, time_base: tuple[int, int]) -> float:
-    if count is None:
-        return math.nan
-    return count * time_base[0] / time_base[1]
+def _field_order(frame: _core.Frame) -> str:
+    if not frame.interlaced:
+        return "progressive"
+    return "tt" if frame.top_field_first else "bb"

@@ -1,28 +1,37 @@
-"""What is known of a stream before a frame of it is decoded."""
+"""What is known of a stream: from its header at once, from its index on demand."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
+
+from gvdecode.index import VideoIndex
+from gvdecode.times import seconds
 
 __all__ = ["VideoMetadata"]
 
 
 @dataclass(frozen=True, slots=True)
 class VideoMetadata:
-    """A video stream as its header describes it; what that leaves out is None.
+    """A video stream, described.
 
-    Headers are claims. Fields whose names end in `_from_header` are known to be
-    wrong in some files.
+    The fields are what the header says; what that leaves out is None. Headers
+    are claims: fields whose names end in `_from_header` are known to be wrong in
+    some files. `num_frames`, `average_fps`, `duration_seconds`,
+    `begin_stream_seconds` and `end_stream_seconds` are true: the first of them
+    that is asked for scans the file (`VideoDecoder.index`), also after the
+    decoder is closed. On a pipe they are `UnsupportedError`.
     """
 
     stream_index: int
     """The container's number of the stream."""
     width: int
-    """Pixels of the frames, which this version does not rotate."""
+    """Pixels of the frames as they are given: rotated, unless they are native or
+    `apply_rotation` is False."""
     height: int
-    """Pixels of the frames, which this version does not rotate."""
+    """Pixels, like `width`."""
     codec: str
     """FFmpeg's name: "h264", "hevc", "vp9" ..."""
     pixel_format: str | None
@@ -35,12 +44,46 @@ class VideoMetadata:
     bit_rate: int | None
     """Bits a second."""
     pixel_aspect_ratio: Fraction | None
+    """Width of a stored pixel by its height; not applied."""
     rotation: int | None
-    """Degrees counter-clockwise by which a player turns the frames."""
+    """Degrees counter-clockwise by which a player turns the stored pictures."""
     color_primaries: str | None
     color_space: str | None
     color_transfer_characteristic: str | None
     color_range: str | None
+    _scan: Callable[[], VideoIndex] = field(repr=False, compare=False)
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of the stream, as `len(video)`."""
+        return len(self._scan())
+
+    @property
+    def begin_stream_seconds(self) -> float | None:
+        """When the first frame is shown; None without frames or times."""
+        index = self._scan()
+        return _known(index.pts_seconds[0]) if len(index) else None
+
+    @property
+    def end_stream_seconds(self) -> float | None:
+        """When the last frame's time is over; None without frames or times."""
+        return _known(self._scan().end_seconds)
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """From the first frame to the end; None without frames or times."""
+        begin, end = self.begin_stream_seconds, self.end_stream_seconds
+        return None if begin is None or end is None else end - begin
+
+    @property
+    def average_fps(self) -> float | None:
+        """Frames by duration; None where that is not known."""
+        duration = self.duration_seconds
+        return self.num_frames / duration if duration else None
+
+
+def _known(time: float) -> float | None:
+    return None if time != time else float(time)
 
 
 def _ratio(pair: tuple[int, int]) -> Fraction | None:
@@ -51,21 +94,29 @@ def _word(word: str) -> str | None:
     return None if word in ("", "unknown") else word
 
 
-def from_media(media: dict[str, Any]) -> VideoMetadata:
+def size_of(media: dict[str, Any], rotate: bool) -> tuple[int, int]:
+    """Width and height of the frames."""
+    size = (media["width"], media["height"])
+    return size[::-1] if rotate and media["rotation"] in (90, 270) else size
+
+
+def from_media(
+    media: dict[str, Any], rotate: bool, scan: Callable[[], VideoIndex]
+) -> VideoMetadata:
     """The metadata of an open reader's `media`."""
     fps = _ratio(media["average_frame_rate"])
-    time_base = _ratio(media["time_base"])
     start = media["start_pts"]
+    width, height = size_of(media, rotate)
     return VideoMetadata(
         stream_index=media["stream_index"],
-        width=media["width"],
-        height=media["height"],
+        width=width,
+        height=height,
         codec=media["codec"],
         pixel_format=media["pixel_format"] or None,
         num_frames_from_header=media["header_frames"] or None,
         duration_seconds_from_header=media["header_duration"] or None,
         begin_stream_seconds_from_header=(
-            None if start is None or not time_base else float(start * time_base)
+            None if start is None else seconds(start, media["time_base"])
         ),
         average_fps_from_header=float(fps) if fps else None,
         bit_rate=media["bit_rate"] or None,
@@ -75,4 +126,5 @@ def from_media(media: dict[str, Any]) -> VideoMetadata:
         color_space=_word(media["color_space"]),
         color_transfer_characteristic=_word(media["color_transfer"]),
         color_range=_word(media["color_range"]),
+        _scan=scan,
     )

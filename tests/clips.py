@@ -46,6 +46,7 @@ VIDEOS = {
     "vp9_odd.webm": command(
         "-c:v libvpx-vp9 -g 12 -deadline realtime -cpu-used 8", size="161x121"
     ),
+    "mpeg2.ts": command("-c:v mpeg2video -g 12 -bf 2 -q:v 4"),
     "mpeg4.avi": command("-c:v mpeg4 -g 12 -bf 2 -q:v 4"),
     "full_range.mp4": command(
         f"{X264} keyint=12:open-gop=0:fullrange=on:colormatrix=bt709 "
@@ -76,6 +77,14 @@ OTHERS = {
         *("-map", "0:v", "-map", "0:v", "-map", "1:a", "-frames:v", "25"),
         *("-c:v:0", "mpeg4", "-c:v:1", "libx264", "-c:a", "aac"),
         *("-disposition:v:0", "0", "-disposition:v:1", "default"),
+    ],
+    # Two clips of different crops for one decoder; 322 is 336 with 14 cropped.
+    "crop_a.mp4": command(f"{X264} keyint=12:open-gop=0", size="322x242", frames=24),
+    "crop_b.mp4": command(f"{X264} keyint=12:open-gop=0", size="334x226", frames=24),
+    # Frames 20 and 21 at one time.
+    "equal_pts.mkv": [
+        *command(f"{X264} keyint=12:bframes=0:open-gop=0"),
+        *("-bsf:v", "setts=ts=if(eq(N\\,21)\\,PREV_OUTPTS\\,TS)"),
     ],
     "long.mp4": command(f"{X264} keyint=25:open-gop=0", size="640x360", frames=400),
 }

@@ -226,10 +226,10 @@ for _ in range(2):  # the driver's own threads, too
         break
     del batch
 before = count()
-from gvdecode import decoder
-atexit.unregister(decoder._close_all)
+from gvdecode import batches
+atexit.unregister(batches.close_all)
 atexit.register(check)
-atexit.register(decoder._close_all)
+atexit.register(batches.close_all)
 video = gvdecode.VideoDecoder(sys.argv[1], device=sys.argv[2], fallback="silent")
 kept = [video.batches(4), video.batches(4)]
 next(kept[0])

@@ -1,0 +1,238 @@
+"""FrameAccess: the calls of a VideoDecoder that take frames by number or time."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import SupportsFloat, SupportsIndex, overload
+
+from gvdecode import _core, arguments, frame_numbers
+from gvdecode.batches import Batches, check_process
+from gvdecode.empty import Empty
+from gvdecode.errors import DecodeError, Error, UnsupportedError
+from gvdecode.frame_numbers import Numbers
+from gvdecode.frames import Frame, FrameBatch
+from gvdecode.index import VideoIndex
+from gvdecode.lazy import np
+from gvdecode.metadata import VideoMetadata
+from gvdecode.neighbours import Neighbours
+
+__all__ = ["FrameAccess"]
+
+
+class _NoLengthError(UnsupportedError, TypeError):
+    """Of a pipe. TypeError is what tells `list(video)` to go on without one."""
+
+
+class FrameAccess(ABC):
+    """Frames by number or time; `VideoDecoder` is the only subclass."""
+
+    _name: str
+    _native: bool
+    _nhwc: bool
+    _process: int
+    _reader: _core.Reader
+
+    def __init__(self) -> None:
+        self._requests = threading.RLock()  # they run one at a time
+        self._neighbours = Neighbours()
+
+    @property
+    @abstractmethod
+    def index(self) -> VideoIndex: ...
+
+    @property
+    @abstractmethod
+    def metadata(self) -> VideoMetadata: ...
+
+    @abstractmethod
+    def _start(
+        self,
+        batch_size: int,
+        wanted: Numbers | None = None,
+        extra: tuple[int, int] = (0, 0),
+    ) -> Batches: ...
+
+    @property
+    def key_frames(self) -> Numbers:
+        """The numbers of the key frames that are shown, int64, rising."""
+        return self.index.key_frames
+
+    def __bool__(self) -> bool:
+        """True: the length is not looked up for this."""
+        return True
+
+    def __len__(self) -> int:
+        """How many frames iterating gives; the same at all times."""
+        try:
+            return len(self.index)
+        except UnsupportedError as error:
+            raise _NoLengthError(*error.args) from None
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Frame: ...
+    @overload
+    def __getitem__(self, key: slice) -> FrameBatch: ...
+    def __getitem__(self, key: SupportsIndex | slice) -> Frame | FrameBatch:
+        """`video[i]`, or `video[a:b:c]` as of a list."""
+        if isinstance(key, slice):
+            return self.get_frames_in_range(key.start, key.stop, key.step)
+        return self.get_frame_at(key)
+
+    def get_frame_at(self, index: SupportsIndex) -> Frame:
+        """The frame of a number from 0; negative numbers count from the end.
+
+        IndexError where there is none. Where such calls walk through a video,
+        forward or backward, the frames that come next are decoded at once.
+        """
+        count = len(self.index)
+        return self._fetch_one(frame_numbers.one(index, count))
+
+    def get_frames_at(self, indices: Iterable[SupportsIndex]) -> FrameBatch:
+        """The frames of some numbers, in their order, repeated ones too.
+
+        indices: a list, a range, a NumPy array, a CPU torch tensor ...
+        Each frame has memory of its own. Raises IndexError for a number out of
+        range and `UnsupportedError` where the frames have several sizes, unless
+        they are native: they come as a sequence.
+        """
+        return self._fetch(frame_numbers.many(indices, len(self.index)))
+
+    def get_frames_in_range(
+        self,
+        start: SupportsIndex | None,
+        stop: SupportsIndex | None = None,
+        step: SupportsIndex | None = 1,
+    ) -> FrameBatch:
+        """`video[start:stop:step]`: as a slice of a list, maybe of no frame."""
+        count = len(self.index)
+        return self._fetch(frame_numbers.between(start, stop, step, count))
+
+    def get_frame_played_at(self, seconds: SupportsFloat) -> Frame:
+        """The frame that is shown at a time.
+
+        IndexError before the first frame's `pts_seconds` and from the end of the
+        last frame on.
+        """
+        return self._fetch_one(self.index.times.at(seconds))
+
+    def get_frames_played_at(self, seconds: Iterable[SupportsFloat]) -> FrameBatch:
+        """The frames that are shown at some times, in their order."""
+        return self._fetch(self.index.times.at_each(seconds))
+
+    def get_frames_played_in_range(
+        self,
+        start_seconds: SupportsFloat,
+        stop_seconds: SupportsFloat,
+        fps: SupportsFloat | None = None,
+    ) -> FrameBatch:
+        """The frames that are shown from a time on, up to but not at another.
+
+        The first is the one that shows at `start_seconds`. With `fps` there are
+        round((stop_seconds - start_seconds) * fps): those that show at
+        start_seconds + k / fps. ValueError where the times are out of order or
+        of range.
+        """
+        times = self.index.times
+        return self._fetch(times.between(start_seconds, stop_seconds, fps))
+
+    def get_all_frames(self, fps: SupportsFloat | None = None) -> FrameBatch:
+        """Every frame, or those shown from the begin to the end at a rate `fps`."""
+        if fps is None:
+            return self.get_frames_in_range(None)
+        return self._fetch(self.index.times.every(fps))
+
+    @overload
+    def sample(
+        self,
+        *,
+        fps: SupportsFloat | None = None,
+        count: SupportsIndex | None = None,
+        batch_size: None = None,
+    ) -> FrameBatch: ...
+    @overload
+    def sample(
+        self,
+        *,
+        fps: SupportsFloat | None = None,
+        count: SupportsIndex | None = None,
+        batch_size: SupportsIndex,
+    ) -> Batches: ...
+    def sample(
+        self,
+        *,
+        fps: SupportsFloat | None = None,
+        count: SupportsIndex | None = None,
+        batch_size: SupportsIndex | None = None,
+    ) -> FrameBatch | Batches:
+        """Some frames of the whole video, at a rate or of a number.
+
+        fps: the frames that show at begin + k / fps, for every k before the end.
+        count: so many, evenly from the first frame to the last; with repeats
+            where there are fewer.
+        batch_size: None: one batch; else an iterator of batches of this size,
+            for what does not fit in memory at once.
+        """
+        if (fps is None) == (count is None):
+            raise ValueError("sample takes one of fps and count")
+        size = (
+            0 if batch_size is None else arguments.integer("batch_size", batch_size, 1)
+        )
+        if fps is not None:
+            found = self.index.times.sampled(fps)
+        else:
+            assert count is not None
+            wanted = arguments.integer("count", count, 1)
+            found = frame_numbers.spread(wanted, len(self.index))
+        return self._start(size, found) if size else self._fetch(found)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        check_process(self._process)  # a fork may leave the lock held
+        with self._requests:
+            yield
+
+    def _fetch_one(self, number: int) -> Frame:
+        wanted = np.array([number], dtype=np.int64)
+        with self._alone():
+            if self._native:  # whose frames are not kept
+                return self._take(wanted)[0]
+            walk = self._neighbours
+            batch = self._take(wanted, walk.extra(number, len(self.index)))
+            walk.frame_bytes = math.prod(batch.shape)
+            return batch[0]
+
+    def _fetch(self, wanted: Numbers) -> FrameBatch:
+        if not len(wanted):
+            return self._empty()
+        with self._alone():
+            self._neighbours.forget()
+            return self._take(wanted)
+
+    def _take(self, wanted: Numbers, extra: tuple[int, int] = (0, 0)) -> FrameBatch:
+        with contextlib.closing(self._start(len(wanted), wanted, extra)) as run:
+            batch = next(run, None)
+            if extra != (0, 0):
+                with contextlib.suppress(Error):  # it is not this frame's
+                    next(run, None)  # returns when the extra frames are decoded
+        if batch is None:
+            raise DecodeError(f"{self._name}: frame {wanted[0]} did not come")
+        if len(batch) < len(wanted):
+            raise UnsupportedError(
+                f"{self._name}: frame {wanted[len(batch)]} is of another size than "
+                f"frame {wanted[0]}, and this version has no size= to make them "
+                "equal: ask for them apart, read batches(), or decode with "
+                'pixel_format="native"'
+            )
+        return batch
+
+    def _empty(self) -> FrameBatch:
+        if self._native:
+            return FrameBatch(None, (), self._reader.time_base)
+        meta = self.metadata
+        picture = (meta.height, meta.width)
+        shape = (0, *picture, 3) if self._nhwc else (0, 3, *picture)
+        return FrameBatch(Empty(shape, self._reader.device), (), self._reader.time_base)

@@ -1,0 +1,114 @@
+"""Batches: one reading of a video, and how every reading ends with the process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+
+from gvdecode import _core, log
+from gvdecode.errors import ClosedError
+from gvdecode.frames import FrameBatch
+
+__all__ = ["Batches"]
+
+
+class Batches(Iterator[FrameBatch]):
+    """One reading of a video; made by `VideoDecoder.batches` and `.sample`.
+
+    Dropping it ends the reading and lets go of its decoders.
+    """
+
+    def __init__(self, core: _core.Pass, time_base: tuple[int, int]) -> None:
+        self._core = core
+        self._time_base = time_base
+        self._over = False
+        self._process = os.getpid()
+        self._callers: set[int] = set()  # threads inside `__next__`
+        _started(self)
+
+    def __next__(self) -> FrameBatch:
+        if self._over:
+            raise StopIteration
+        check_process(self._process)
+        try:
+            self._callers.add(threading.get_ident())
+            item = self._core.next_batch()
+        except KeyboardInterrupt:
+            raise  # nothing is lost: the next call goes on
+        except BaseException:
+            self.close()
+            if _ending and threading.current_thread() is not threading.main_thread():
+                raise SystemExit from None  # ends a daemon thread without a word
+            raise
+        finally:
+            self._callers.discard(threading.get_ident())
+            log.drain()
+        if item is None:
+            self._over = True
+            self.close()
+            raise StopIteration
+        return FrameBatch(*item, self._time_base)
+
+    def close(self) -> None:
+        """Ends the reading; a wait for it in another thread is `ClosedError`.
+
+        Does nothing in a forked process: the reading is its parent's.
+        """
+        if self._process == os.getpid():
+            self._core.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_process"):
+            self.close()
+
+
+# All readings that are not closed, for the end of the process.
+_lock = threading.RLock()  # a signal's handler may read a video too
+_all: weakref.WeakSet[Batches] = weakref.WeakSet()
+_ending = False  # the interpreter is
+
+
+def _started(run: Batches) -> None:
+    with _lock:
+        _all.add(run)
+
+
+def _forget() -> None:
+    """In a forked child: readings and locks are the parent's."""
+    global _lock, _all
+    _lock = threading.RLock()
+    _all = weakref.WeakSet()
+
+
+def close_all(seconds: float = 5) -> None:
+    """Ends every reading, so that no worker meets the end of its driver.
+
+    A daemon thread that waits for a batch must leave before the interpreter
+    stops it: the last to leave waits for the workers.
+    """
+    global _ending
+    _ending = True
+    with _lock:
+        running = list(_all)
+    for run in running:
+        run.close()
+    end = time.monotonic() + seconds
+    while any(run._callers for run in running) and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+atexit.register(close_all)
+os.register_at_fork(after_in_child=_forget)
+
+
+def check_process(process: int) -> None:
+    """`ClosedError` in another process than that."""
+    if process != os.getpid():
+        raise ClosedError(
+            "the decoder was opened before os.fork(), in another process; "
+            "open it again in this one"
+        )
