@@ -5,17 +5,19 @@
     python clips.py check  --out DIR     # likewise; prints what the clips are
 
 `encode` joins the five clips of the source folder (192 frames of each), scales
-them to 1920x1080 at 30 fps, adds a little noise and writes four clips of 960
-frames. `derive` makes from each of them the long clip (`*_long.mp4`, 3,840
-frames, the same samples four times) and the Annex B stream that the ceiling
-reads. It is a step of its own so that only the four clips have to travel to a
-machine that has no ffmpeg.
+them to 1920x1080 at 30 fps, adds a little noise and writes five clips of 960
+frames. `derive` loops their samples into long clips: for bench_sequential.py
+`*_long.mp4` (3,840 frames) and the Annex B stream that the ceiling reads; for
+bench_access.py `*_50s.mp4`, `*_10min.mp4` and `*_1h.mp4` (2.3 GB), of whole GOPs of
+250. It is a step of its own so that only the clips of 960 frames have to travel
+to a machine that has no ffmpeg.
 """
 
 from __future__ import annotations
 
 import argparse
 import subprocess
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,14 +27,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT.parent / "shared" / "media" / "clips"
 
 FRAMES = 960
-LOOPS = 4
+WHOLE = 750  # frames of the whole GOPs of 250
 
 X264 = ["-c:v", "libx264", "-preset", "veryfast", "-b:v", "5M", "-bf", "2"]
 X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-b:v", "3M", "-tag:v", "hvc1"]
 
 
-def x264(gop: int) -> list[str]:
-    fixed = f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0"
+def x264(gop: int, more: str = "") -> list[str]:
+    fixed = f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0{more}"
     return [*X264, "-x264-params", fixed]
 
 
@@ -50,6 +52,33 @@ CLIPS: dict[str, tuple[list[str], int]] = {
     "hevc_gop30": (x265(30, 0), 30),
     "hevc_opengop30": (x265(30, 1), 30),
     "h264_gop250": (x264(250), 250),
+    "h264_gop250_nopyramid": (x264(250, ":b-pyramid=none"), 250),
+}
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The first frames of a clip, several times in a row."""
+
+    clip: str
+    suffix: str
+    times: int
+    frames: int
+
+    def path(self, out: Path) -> Path:
+        return out / f"{self.clip}_{self.suffix}.mp4"
+
+
+STREAMS = ("h264_gop30", "hevc_gop30", "hevc_opengop30", "h264_gop250")
+LOOPS = {
+    "sequential": [Loop(clip, "long", 4, FRAMES) for clip in STREAMS],
+    "access": [
+        Loop("h264_gop250", "50s", 2, WHOLE),
+        Loop("h264_gop250", "10min", 24, WHOLE),
+        Loop("h264_gop250", "1h", 144, WHOLE),
+        Loop("h264_gop250_nopyramid", "50s", 2, WHOLE),
+        Loop("h264_gop250_nopyramid", "10min", 24, WHOLE),
+    ],
 }
 
 
@@ -88,20 +117,22 @@ def encode(sources: Path, out: Path) -> None:
         print(f"{target} made")
 
 
-def derive(out: Path) -> None:
-    for name in CLIPS:
-        clip = out / f"{name}.mp4"
-        if not clip.exists():
+def derive(out: Path, bench: str) -> None:
+    for loop in LOOPS[bench]:
+        clip = out / f"{loop.clip}.mp4"
+        if clip.exists():
+            mp4.loop(clip, loop.path(out), loop.times, loop.frames)
+        else:
             print(f"{clip} is missing, left out")
-            continue
-        mp4.loop(clip, out / f"{name}_long.mp4", LOOPS)
-        suffix = ".h264" if name.startswith("h264") else ".hevc"
-        mp4.annexb(clip, out / f"{name}{suffix}")
+    for name in STREAMS if bench == "sequential" else ():
+        clip = out / f"{name}.mp4"
+        if clip.exists():
+            mp4.annexb(clip, clip.with_suffix(f".{name.split('_')[0]}"))
 
 
-def check_clip(path: Path, frames: int, gop: int) -> str:
-    """One line about the clip; raises ValueError if it is not what it should be."""
-    track = mp4.read_track(path)
+def check_clip(path: Path, each: int, times: int, gop: int) -> str:
+    """One line about `each` frames so many times; ValueError if they are not that."""
+    track, frames = mp4.read_track(path), each * times
     if len(track.sizes) != frames:
         raise ValueError(f"{path}: {len(track.sizes)} frames instead of {frames}")
     shown = sorted(track.pts)
@@ -109,24 +140,25 @@ def check_clip(path: Path, frames: int, gop: int) -> str:
     if len(steps) != 1 or min(steps) <= 0:
         raise ValueError(f"{path}: frames are not one step apart: {sorted(steps)[:4]}")
     wanted = set()
-    for base in range(0, frames, FRAMES):
-        wanted |= set(range(base, base + FRAMES, gop))
+    for base in range(0, frames, each):
+        wanted |= set(range(base, base + each, gop))
     numbers = {pts: number for number, pts in enumerate(shown)}
     keys = {numbers[track.pts[i]] for i in track.keys}
     if keys != wanted:
         raise ValueError(f"{path}: key frames are not every {gop} frames")
     size = path.stat().st_size / 2**20
-    return f"{path.name:24} {size:6.1f} MiB {frames:5} frames, {len(keys):3} key frames"
+    return f"{path.name:31} {size:6.1f} MiB {frames:6} frames, {len(keys):3} key frames"
 
 
 def check(out: Path) -> None:
-    for name, (_, gop) in CLIPS.items():
-        for suffix, frames in (("", FRAMES), ("_long", FRAMES * LOOPS)):
-            path = out / f"{name}{suffix}.mp4"
-            if path.exists():
-                print(check_clip(path, frames, gop))
-            else:
-                print(f"{path.name:24} is missing")
+    parts = [(out / f"{name}.mp4", FRAMES, 1, gop) for name, (_, gop) in CLIPS.items()]
+    for loop in sum(LOOPS.values(), []):
+        parts.append((loop.path(out), loop.frames, loop.times, CLIPS[loop.clip][1]))
+    for path, *facts in sorted(parts):
+        if path.exists():
+            print(check_clip(path, *facts))
+        else:
+            print(f"{path.name:31} is missing")
 
 
 def main() -> None:
@@ -136,12 +168,21 @@ def main() -> None:
     parser.add_argument(
         "--sources", type=Path, default=SOURCES, help=f"source clips ({SOURCES})"
     )
+    parser.add_argument(
+        "--for",
+        dest="benches",
+        nargs="+",
+        choices=tuple(LOOPS),
+        default=tuple(LOOPS),
+        help="what derive makes; default: all",
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.step == "encode":
         encode(arguments.sources, arguments.out)
     elif arguments.step == "derive":
-        derive(arguments.out)
+        for bench in arguments.benches:
+            derive(arguments.out, bench)
     else:
         check(arguments.out)
 

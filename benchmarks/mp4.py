@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 CONTAINERS = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl"}
@@ -117,9 +118,26 @@ def sample_pts(stbl: Box) -> list[int]:
     return pts
 
 
+def top_boxes(path: Path) -> list[Box]:
+    """The file's boxes; those of the samples, which may be gigabytes, are empty."""
+    boxes, at = [], 0
+    with path.open("rb") as file:
+        while head := file.read(8):
+            if len(head) < 8:
+                raise ValueError(f"{path}: {len(head)} bytes behind the last box")
+            size, kind = struct.unpack(">I4s", head)
+            if kind in (b"mdat", b"free") and size >= 8:
+                boxes.append(Box(kind))
+            else:
+                boxes += read_boxes(head + file.read(max(size - 8, 0)))
+            at += size
+            file.seek(at)
+    return boxes
+
+
 def movie(path: Path) -> tuple[list[Box], Box, Box]:
     """The file's boxes, its moov, and the stbl of its only track."""
-    boxes = read_boxes(path.read_bytes())
+    boxes = top_boxes(path)
     moovs = [box for box in boxes if box.kind == b"moov"]
     if len(moovs) != 1:
         raise ValueError(f"{path}: not an MP4 file with one moov box")
@@ -145,16 +163,16 @@ def read_track(path: Path) -> Track:
     )
 
 
-def scale_field(box: Box, at: int, times: int) -> None:
+def scale_field(box: Box, at: int, times: Fraction) -> None:
     """Multiplies the 32-bit field at `at` of a version 0 box."""
     if box.payload[0] != 0:
         raise ValueError(f"{box.kind.decode()} box of version {box.payload[0]}")
     (value,) = struct.unpack_from(">I", box.payload, at)
-    packed = struct.pack(">I", value * times)
+    packed = struct.pack(">I", round(value * times))
     box.payload = box.payload[:at] + packed + box.payload[at + 4 :]
 
 
-def scale_durations(moov: Box, times: int) -> None:
+def scale_durations(moov: Box, times: Fraction) -> None:
     track = moov.find("trak")
     scale_field(moov.find("mvhd"), 16, times)
     scale_field(track.find("tkhd"), 20, times)
@@ -166,53 +184,55 @@ def scale_durations(moov: Box, times: int) -> None:
         scale_field(edits, 8, times)
 
 
+def first_runs(rows: Iterable[tuple[int, ...]], samples: int) -> list[tuple[int, int]]:
+    """The runs (count, value) of the first samples."""
+    found = []
+    for count, value in rows:
+        taken = min(count, samples)
+        if taken:
+            found.append((taken, value))
+        samples -= taken
+    return found
+
+
 def loop_tables(stbl: Box, samples: int, times: int) -> None:
-    """Repeats every table but stco, which needs the place of the new mdat."""
-    chunks = len(entries(stbl.find("stco"), ">I"))
+    """Repeats the first samples in every table; they are one chunk each time."""
+    sizes = sample_sizes(stbl)[:samples] * times
     for box in stbl.children:
         if box.kind in (b"stts", b"ctts"):
-            put_entries(box, ">Ii", entries(box, ">Ii") * times)
+            put_entries(box, ">Ii", first_runs(entries(box, ">Ii"), samples) * times)
         elif box.kind == b"stss":
-            keys = entries(box, ">I")
-            keyed = [(key + i * samples,) for i in range(times) for (key,) in keys]
+            keys = [key for (key,) in entries(box, ">I") if key <= samples]
+            keyed = [(key + i * samples,) for i in range(times) for key in keys]
             put_entries(box, ">I", keyed)
         elif box.kind == b"stsc":
-            runs = entries(box, ">III")
-            rows = [(a + i * chunks, b, c) for i in range(times) for a, b, c in runs]
-            put_entries(box, ">III", rows)
+            put_entries(box, ">III", [(1, samples, 1)])
         elif box.kind == b"sdtp":
-            box.payload = box.payload[:4] + box.payload[4:] * times
+            box.payload = box.payload[:4] + box.payload[4 : 4 + samples] * times
         elif box.kind == b"stsz":
-            sizes = sample_sizes(stbl) * times
             head = box.payload[:4] + struct.pack(">II", 0, len(sizes))
             box.payload = head + struct.pack(f">{len(sizes)}I", *sizes)
 
 
-def loop(source: Path, target: Path, times: int) -> None:
-    """Writes `source` played `times` times in a row as one file, moov first."""
+def loop(source: Path, target: Path, times: int, samples: int) -> None:
+    """Writes the first samples of `source`, so many times in a row, moov first."""
     boxes, moov, stbl = movie(source)
-    sizes = sample_sizes(stbl)
-    offsets = sample_offsets(stbl, sizes)
-    data = source.read_bytes()
-    samples = [data[a : a + n] for a, n in zip(offsets, sizes, strict=True)]
-    chunks = [row[0] for row in entries(stbl.find("stco"), ">I")]
-    loop_tables(stbl, len(sizes), times)
-    scale_durations(moov, times)
+    sizes, pts = sample_sizes(stbl), sample_pts(stbl)
+    if samples > len(sizes) or max(pts[:samples]) > min(pts[samples:], default=2**63):
+        raise ValueError(f"{source}: cannot be cut behind {samples} samples")
+    data, places = source.read_bytes(), sample_offsets(stbl, sizes)
+    places = places[:samples]
+    body = b"".join(data[a : a + n] for a, n in zip(places, sizes, strict=False))
+    loop_tables(stbl, samples, times)
+    scale_durations(moov, Fraction(times * samples, len(sizes)))
 
-    # The samples of one round follow one another, so a chunk starts where the
-    # samples in front of it end.
-    starts, at = {}, 0
-    for offset, size in zip(offsets, sizes, strict=True):
-        starts[offset] = at
-        at += size
     table = stbl.find("stco")
-    put_entries(table, ">I", [(0,)] * (len(chunks) * times))
+    put_entries(table, ">I", [(0,)] * times)
     ftyp = next(box for box in boxes if box.kind == b"ftyp").encode()
     first = len(ftyp) + len(moov.encode()) + 8
-    rows = [(first + i * at + starts[c],) for i in range(times) for c in chunks]
-    put_entries(table, ">I", rows)
-
-    body = b"".join(samples)
+    if first + len(body) * times >= 2**32:
+        raise ValueError(f"{target}: more than 4 GiB")
+    put_entries(table, ">I", [(first + i * len(body),) for i in range(times)])
     with target.open("wb") as file:
         file.write(ftyp + moov.encode())
         file.write(struct.pack(">I4s", len(body) * times + 8, b"mdat"))

@@ -31,6 +31,10 @@ PACKAGES = (
     "av",
     "opencv-python-headless",
     "opencv-python",
+    "torchcodec",
+    "decord",
+    "decord2",
+    "eva-decord",
 )
 
 
