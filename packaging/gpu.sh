@@ -4,9 +4,11 @@
 #
 # DATA has wheel/*.whl and, as far as the steps need them, testclips/
 # (tests/clips.py), clips/ (benchmarks/clips.py), media/ and references/
-# (benchmarks/references.py), and ceiling (benchmarks/Makefile).
+# (benchmarks/references.py), exact/ (tests/exact_clips.py) and ceiling
+# (benchmarks/Makefile).
 #   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
 #   exact      every frame of every clip    -> OUT/exact-*.json
+#   random     2,000 requests of any kind, against front to back
 #   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
 #   memcheck   compute-sanitizer over a short decode
 set -uo pipefail
@@ -38,7 +40,13 @@ for step in "$@"; do
     ;;
   exact)
     timeout 500 python3 benchmarks/bench_exact.py "$data"/clips/*0.mp4 "$data"/media/* \
-      --references "$data/references" --out "$out" || failed=1
+      "$data"/exact/* --references "$data/references" --out "$out" || failed=1
+    ;;
+  random)
+    GVDECODE_EXAMPLES=2000 GVDECODE_CLIPS=$data/testclips GVDECODE_MEDIA=$data/media:$data/exact \
+      timeout 500 python3 -m pytest -m gpu -q -p no:cacheprovider tests/test_random_access.py \
+      >"$out/random.log" 2>&1 || failed=1
+    tail -n 20 "$out/random.log"
     ;;
   bench)
     python3 benchmarks/clips.py derive --out "$data/clips"
