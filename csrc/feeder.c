@@ -15,8 +15,7 @@ static bool may_read_locked(const gvd_scheduler *s)
 static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
                            const gvd_route *route, gvd_error *err)
 {
-    int64_t number = s->current ? s->current->number + 1 : 0;
-    gvd_job *job = gvd_job_create(number, s->params.fallback != NULL);
+    gvd_job *job = gvd_job_create(s->opened_jobs, s->params.fallback != NULL);
     if (!job)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     job->first = route->starts_stream;
@@ -26,6 +25,7 @@ static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
     else
         s->head = job;
     s->tail = job;
+    s->opened_jobs++;
     s->previous = s->current;
     s->current = job;
     return GVD_OK;
@@ -41,22 +41,30 @@ static int push_locked(gvd_scheduler *s, gvd_job *job, gvd_packet *packet,
     return rc;
 }
 
+// Once it takes no more packets, it may be done with and gone at any time.
+static void close_job_locked(gvd_job **job)
+{
+    if (*job)
+        (*job)->closed = true;
+    *job = NULL;
+}
+
 static int route_packet_locked(gvd_scheduler *s, gvd_packet *packet,
                                const gvd_route *route, gvd_error *err)
 {
     if (route->closes_previous)
-        s->previous->closed = true;
+        close_job_locked(&s->previous);
     int rc = route->opens ? open_job_locked(s, packet, route, err) : GVD_OK;
-    if (rc == GVD_OK && route->closes_before && s->previous)
-        s->previous->closed = true;
+    if (rc == GVD_OK && route->closes_before)
+        close_job_locked(&s->previous);
     if (rc == GVD_OK && route->to_previous)
         rc = push_locked(s, s->previous, packet, route->shown_by_previous, err);
     if (rc == GVD_OK && route->to_current)
         rc = push_locked(s, s->current, packet, route->shown_by_current, err);
     if (rc == GVD_OK && route->ends_previous)
-        s->previous->closed = true;
+        close_job_locked(&s->previous);
     if (rc == GVD_OK && route->ends_current)
-        s->current->closed = true;
+        close_job_locked(&s->current);
     return rc;
 }
 

@@ -41,6 +41,7 @@ struct gvd_packet {
     bool field;          // one field of a frame, whose other has its own packet
     bool second_field;   // of the frame that the packet before began
     bool damaged;        // the demuxer or its own structure says so
+    bool unreadable;     // so much that no decoder is given it
     char picture_type;   // of its first slice: 'I', 'P', 'B', or 0: not known
     enum gvd_entry entry;
 };

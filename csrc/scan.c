@@ -142,7 +142,8 @@ static int correct(gvd_scan *s, gvd_error *err)
         count = 0;
         for (int64_t i = 0; i < s->frame_count; i++) {
             int64_t packet = s->frames[i].ordinal;
-            if (packet >= 0 && packet < x->packet_count &&
+            bool repeated = count > 0 && s->frames[count - 1].ordinal == packet;
+            if (packet >= 0 && packet < x->packet_count && !repeated &&
                 gvd_index_job_of_packet(x, packet) == 0)
                 s->frames[count++] = s->frames[i];
         }

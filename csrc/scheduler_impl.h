@@ -45,7 +45,8 @@ struct gvd_scheduler {
     bool feeder_started;
 
     // Feeder thread only.
-    gvd_job *current, *previous;
+    gvd_job *current, *previous; // that take packets, or NULL
+    int64_t opened_jobs;
 
     pthread_mutex_t lock;
     pthread_cond_t work;   // for workers: jobs, packets, tasks, room

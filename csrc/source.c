@@ -357,7 +357,7 @@ static int frame_as_annexb(gvd_source *s, AVPacket *av)
     size_t size = (size_t)av->size;
     size_t done = gvd_nal_to_annexb(av->data, size);
     av_shrink_packet(av, (int)done);
-    return done > 0 && size - done <= 4 ? 0 : AVERROR_INVALIDDATA;
+    return done > 0 && size - done <= 3 ? 0 : AVERROR_INVALIDDATA;
 }
 
 static int filter_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
@@ -373,7 +373,8 @@ static int filter_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
     if (code == AVERROR_INVALIDDATA || code == AVERROR(EAGAIN)) {
         gvd_log(GVD_LOG_WARNING, "packet %lld is damaged: %s",
                 (long long)packet->ordinal, gvd_av_error(code, text));
-        return GVD_AGAIN;
+        packet->damaged = packet->unreadable = true;
+        return GVD_OK;
     }
     if (code < 0)
         return gvd_fail(err, GVD_ERR_DECODE, "%s", gvd_av_error(code, text));

@@ -59,6 +59,7 @@ int gvd_source_seek(gvd_source *source, const gvd_source_mark *mark,
     if (s->next_ordinal == mark->ordinal)
         return GVD_OK;
     av_packet_free(&s->found);
+    gvd_classifier_forget(&s->classifier);
     if (s->filter)
         av_bsf_flush(s->filter);
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {

@@ -112,7 +112,9 @@ static int read_wanted(gvd_supply *s, gvd_packet **out, gvd_route *route,
             return rc;
         int64_t ordinal = (*out)->ordinal;
         if (ordinal >= entry && gvd_request_route(s->request, ordinal, route)) {
-            (*out)->pts = gvd_request_number(s->request);
+            // Where only counting tells, its own time still tells the order.
+            int64_t number = gvd_request_number(s->request);
+            (*out)->pts = number != GVD_NO_PTS ? number : (*out)->pts;
             return GVD_OK;
         }
         gvd_packet_unref(out);

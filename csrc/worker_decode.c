@@ -232,7 +232,11 @@ int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
         if (rc != GVD_OK)
             break;
         rc = expect(w, &next);
-        if (rc == GVD_OK)
+        if (rc == GVD_OK && w->checking && next.packet->damaged)
+            rc = gvd_fail(&w->error, GVD_ERR_MISMATCH,
+                          "packet %lld is damaged, or one before it is missing",
+                          (long long)next.packet->ordinal);
+        if (rc == GVD_OK && !next.packet->unreadable)
             rc = backend->push(session, next.packet, next.shown, &w->error);
         gvd_packet_unref(&next.packet);
     }

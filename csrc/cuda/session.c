@@ -96,6 +96,37 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
     return park(s, rc) ? (int)s->decoder->max_surfaces : 0;
 }
 
+// A reference that is missing: NVDEC decodes from something else and says
+// nothing.
+static bool lacks_reference(const CUVIDHEVCPICPARAMS *p)
+{
+    const struct {
+        const unsigned char *list;
+        int count;
+    } sets[] = {
+        {p->RefPicSetStCurrBefore, p->NumPocStCurrBefore},
+        {p->RefPicSetStCurrAfter, p->NumPocStCurrAfter},
+        {p->RefPicSetLtCurr, p->NumPocLtCurr},
+    };
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        for (int j = 0; j < sets[i].count && j < 8; j++)
+            if (sets[i].list[j] > 15 || p->RefPicIdx[sets[i].list[j]] < 0)
+                return true;
+    return false;
+}
+
+// What NVDEC would decode without a word, and wrong.
+static const char *find_fault(const gvd_session *s, const CUVIDPICPARAMS *p)
+{
+    if (s->codec == cudaVideoCodec_HEVC &&
+        lacks_reference(&p->CodecSpecific.hevc))
+        return "a picture that is referred to is missing";
+    if (s->codec == cudaVideoCodec_H264 &&
+        p->CodecSpecific.h264.qpprime_y_zero_transform_bypass_flag)
+        return "NVDEC does not decode lossless H.264";
+    return NULL;
+}
+
 static int CUDAAPI on_decode(void *context, CUVIDPICPARAMS *parameters)
 {
     gvd_session *s = context;
@@ -105,6 +136,9 @@ static int CUDAAPI on_decode(void *context, CUVIDPICPARAMS *parameters)
     if (index < 0 || index >= MAX_PICTURES)
         return park(s, gvd_fail(&s->error, GVD_ERR_INTERNAL,
                                 "the parser uses surface %d", index));
+    const char *fault = find_fault(s, parameters);
+    if (fault)
+        return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH, "%s", fault));
     s->pictures[index] = s->feeding;
     s->last_index = index;
     s->unchecked |= UINT64_C(1) << index;
@@ -267,6 +301,9 @@ static int CUDAAPI on_display(void *context, CUVIDPARSERDISPINFO *info)
         p = s->pictures[info->picture_index % MAX_PICTURES];
     if (!p.shown)
         return 1;
+    if (info->repeat_first_field < 0)
+        return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
+                                "a field lacks its other one"));
     return park(s, take_picture(s, info, p.ordinal));
 }
 
