@@ -157,6 +157,14 @@ void gvd_classifier_init(gvd_classifier *classifier,
         gvd_classifier_learn(classifier, extradata, size);
 }
 
+void gvd_classifier_forget(gvd_classifier *classifier)
+{
+    if (classifier->bitstream != GVD_BITSTREAM_H264)
+        return;
+    classifier->h264.open_field = 0;
+    classifier->h264.reference_frame_num = 0;
+}
+
 // --- packets ---
 
 // The show_frame bit. A superframe ends in its index and holds a shown frame.
@@ -187,6 +195,23 @@ static void classify_nal(gvd_packet *packet, gvd_classifier *classifier)
     packet->damaged |= reader.length_size > 0 && is_torn(reader);
 }
 
+// A head that no decoder takes: VP9's marker, and the sync codes of key frames
+// (in VP9 where it is of profile 0).
+static bool has_broken_head(const gvd_packet *packet, bool vp9)
+{
+    const uint8_t *data = packet->data;
+    if (vp9 && data[0] >> 6 != 2)
+        return true;
+    bool key = vp9 ? (data[0] & 0x3c) == 0 : (data[0] & 1) == 0;
+    if (!key)
+        return false;
+    const uint8_t *sync = data + (vp9 ? 1 : 3);
+    if (packet->size < (vp9 ? 4 : 6))
+        return true;
+    return vp9 ? sync[0] != 0x49 || sync[1] != 0x83 || sync[2] != 0x42
+               : sync[0] != 0x9d || sync[1] != 0x01 || sync[2] != 0x2a;
+}
+
 void gvd_packet_classify(gvd_packet *packet, gvd_classifier *classifier)
 {
     enum gvd_bitstream bitstream = classifier->bitstream;
@@ -207,6 +232,8 @@ void gvd_packet_classify(gvd_packet *packet, gvd_classifier *classifier)
     case GVD_BITSTREAM_VP8:
     case GVD_BITSTREAM_VP9:
         packet->picture_type = packet->key ? 'I' : 'P';
+        packet->damaged |=
+            has_broken_head(packet, bitstream == GVD_BITSTREAM_VP9);
         packet->discard |= bitstream == GVD_BITSTREAM_VP8
                                ? is_hidden_vp8(packet)
                                : is_hidden_vp9(packet);
@@ -227,7 +254,7 @@ size_t gvd_nal_to_annexb(uint8_t *data, size_t size)
         uint8_t *head = data + at;
         size_t length = (size_t)head[0] << 24 | (size_t)head[1] << 16 |
                         (size_t)head[2] << 8 | head[3];
-        if (length > size - at - 4)
+        if (length == 0 || length > size - at - 4)
             break;
         head[0] = head[1] = head[2] = 0;
         head[3] = 1;

@@ -71,6 +71,9 @@ void gvd_classifier_init(gvd_classifier *classifier,
 void gvd_classifier_learn(gvd_classifier *classifier, const uint8_t *extradata,
                           size_t size);
 
+// Packets go on elsewhere in the file: nothing is concluded from the last one.
+void gvd_classifier_forget(gvd_classifier *classifier);
+
 // Fills what the bitstream tells (in packet.h from `skippable` on) from data,
 // size and key. Packets come in the order of the file. `discard` is set for a
 // VP8 or VP9 frame that is only referred to, `damaged` for an H.264 or HEVC
@@ -78,7 +81,7 @@ void gvd_classifier_learn(gvd_classifier *classifier, const uint8_t *extradata,
 void gvd_packet_classify(gvd_packet *packet, gvd_classifier *classifier);
 
 // Puts start codes in place of 4-byte length fields: how many bytes are Annex B
-// now, which is all of them unless a length points outside of the packet.
+// now, which is all of them unless a length is 0 or points outside.
 size_t gvd_nal_to_annexb(uint8_t *data, size_t size);
 
 // The length_size that avcC or hvcC extradata tells; 0: Annex B.
