@@ -97,6 +97,7 @@ static bool follow_jobs(const gvd_index *x, const gvd_index_frame *frames,
     for (int64_t i = 0; i < count; i++) {
         int64_t packet = frames[i].ordinal;
         if (packet < 0 || packet >= x->packet_count ||
+            !(gvd_index_flags(x, packet) & GVD_PACKET_SHOWN) ||
             gvd_index_job_of_packet(x, packet) < job)
             return false;
         job = gvd_index_job_of_packet(x, packet);

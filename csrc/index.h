@@ -19,6 +19,8 @@ enum {
     GVD_PACKET_KEY = 32,
     GVD_PACKET_DISPOSABLE = 64, // no other picture refers to it
     GVD_PACKET_FIELD = 128,     // one field: the other one may come next
+    GVD_PACKET_SHOWN =
+        GVD_PACKET_SHOWN_BY_PREVIOUS | GVD_PACKET_SHOWN_BY_CURRENT,
 };
 
 // Where a job begins. The file may be read from there.

@@ -44,12 +44,49 @@ static bool has_sound_jobs(const gvd_index_state *s)
            (s->jobs[0].packet == 0 && s->jobs[0].frame == 0);
 }
 
+// A packet goes only to jobs that there are, and is shown by one of them.
+static bool has_sound_flags(int flags, bool opens, bool has_previous)
+{
+    bool to_previous = flags & GVD_PACKET_TO_PREVIOUS;
+    bool to_current = flags & GVD_PACKET_TO_CURRENT;
+    bool by_previous = flags & GVD_PACKET_SHOWN_BY_PREVIOUS;
+    bool by_current = flags & GVD_PACKET_SHOWN_BY_CURRENT;
+    return opens == !!(flags & GVD_PACKET_OPENS) && (to_current || !opens) &&
+           (has_previous || !to_previous) && (to_previous || !by_previous) &&
+           (to_current || !by_current) && !(by_previous && by_current);
+}
+
+// Packets go to the jobs that begin and end as it is said.
+static bool has_sound_packets(const gvd_index_state *s)
+{
+    const gvd_index_job *jobs = s->jobs;
+    int64_t job = -1, ends[2] = {0}; // of the job before, and of the job
+    for (int64_t i = 0; i < s->packet_count; i++) {
+        bool opens = job + 1 < s->job_count && jobs[job + 1].packet == i;
+        if (opens && job > 0 && jobs[job - 1].next_packet != ends[0])
+            return false;
+        if (opens) {
+            ends[0] = ends[1];
+            job++;
+        }
+        if (!has_sound_flags(s->packets[i], opens, job > 0))
+            return false;
+        if (s->packets[i] & GVD_PACKET_TO_PREVIOUS)
+            ends[0] = i + 1;
+        if (s->packets[i] & GVD_PACKET_TO_CURRENT)
+            ends[1] = i + 1;
+    }
+    return job < 0 || (jobs[job].next_packet == ends[1] &&
+                       (job == 0 || jobs[job - 1].next_packet == ends[0]));
+}
+
 // Every frame is one that its job shows.
 static bool has_sound_frames(const gvd_index_state *s, const gvd_index *x)
 {
     for (int64_t i = 0; i < s->frame_count; i++) {
         int64_t packet = s->frame_packets[i];
         if (packet >= s->packet_count ||
+            !(s->packets[packet] & GVD_PACKET_SHOWN) ||
             (s->frame_durations[i] >= s->duration_count &&
              s->frame_durations[i] != GVD_INDEX_DURATIONS) ||
             gvd_index_job_of_packet(x, packet) != gvd_index_find_job(x, i))
@@ -72,7 +109,8 @@ int gvd_index_from_state(const gvd_index_state *state, gvd_index **out,
     const gvd_index_state *s = state;
     if (s->packet_count > UINT32_MAX ||
         s->duration_count > GVD_INDEX_DURATIONS || s->trust < 0 ||
-        s->trust > GVD_TRUST_NOTHING || !has_sound_jobs(s))
+        s->trust > GVD_TRUST_NOTHING || !has_sound_jobs(s) ||
+        !has_sound_packets(s))
         return gvd_fail(err, GVD_ERR_ARGUMENT, "it is no sound index");
     gvd_index *x = calloc(1, sizeof *x);
     if (!x)
