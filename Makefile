@@ -20,9 +20,12 @@ lint: $(READY)
 	$(PYTHON) -m pre_commit run --all-files
 
 # Every frame of real and made clips against a plain libavcodec loop, which is
-# linked with the libav that the build is.
+# linked with the libav that the build is; then 2,000 requests in any order
+# against reading front to back.
 EXACT  := build/exact
 AV     := $(foreach lib,format codec util,libav$(lib)$(GVD_FFMPEG_SUFFIX))
+EMPTY  :=
+SPACE  := $(EMPTY) $(EMPTY)
 MEDIA  := $(wildcard $(foreach part,clips quirks broken,../shared/media/$(part)))
 
 exact: build $(EXACT)/reference
@@ -31,6 +34,8 @@ exact: build $(EXACT)/reference
 	    --program $(EXACT)/reference --out $(EXACT)/references
 	$(PYTHON) benchmarks/bench_exact.py $(EXACT)/clips $(MEDIA) \
 	    --references $(EXACT)/references
+	GVDECODE_EXAMPLES=2000 GVDECODE_MEDIA=$(EXACT)/clips:$(subst $(SPACE),:,$(MEDIA)) \
+	    $(PYTHON) -m pytest -q tests/test_random_access.py
 
 $(EXACT)/reference: tests/c/reference.c packaging/cflags
 	@mkdir -p $(@D) && echo "CC $@"
