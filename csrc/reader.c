@@ -80,7 +80,11 @@ static int choose_backend(gvd_reader *r, gvd_error *err)
     if (r->device.type == GVD_DEVICE_CPU)
         return GVD_OK;
     gvd_error reason = {0};
-    int rc = gvd_cuda_can_decode(r->device.id, &r->media, &reason);
+    gvd_cuda_use_case use = {
+        .native = r->params.output == GVD_OUTPUT_NATIVE,
+        .inexact = r->params.allow_inexact,
+    };
+    int rc = gvd_cuda_can_decode(r->device.id, &r->media, &use, &reason);
     if (rc == GVD_ERR_UNSUPPORTED) {
         r->fallback = true;
         snprintf(r->fallback_reason, sizeof r->fallback_reason, "%.255s",

@@ -212,9 +212,12 @@ static void describe(gvd_source *s)
     enum gvd_bitstream bitstream = gvd_media_bitstream(codec->codec_id);
     gvd_classifier_init(&s->classifier, bitstream, codec->extradata,
                         (size_t)codec->extradata_size);
-    bool nal_units =
-        bitstream == GVD_BITSTREAM_H264 || bitstream == GVD_BITSTREAM_HEVC;
-    if (nal_units && s->classifier.length_size == 0 &&
+    bool in_front = bitstream == GVD_BITSTREAM_H264 ||
+                    bitstream == GVD_BITSTREAM_HEVC ||
+                    codec->codec_id == AV_CODEC_ID_MPEG4 ||
+                    codec->codec_id == AV_CODEC_ID_MPEG1VIDEO ||
+                    codec->codec_id == AV_CODEC_ID_MPEG2VIDEO;
+    if (in_front && s->classifier.length_size == 0 &&
         codec->extradata_size > 0) {
         s->stream.headers = codec->extradata;
         s->stream.headers_size = (size_t)codec->extradata_size;

@@ -50,38 +50,73 @@ static int check_size(const gvd_media *media, const CUVIDDECODECAPS *caps,
     return GVD_OK;
 }
 
-int gvd_cuda_can_decode(int device, const gvd_media *media, gvd_error *reason)
+static cudaVideoChromaFormat chroma_of(const gvd_media *media)
 {
-    const gvd_cuda_codec_entry *entry = gvd_cuda_codec_find(media->codec_id);
+    return media->chroma_width == 0 && media->planes == 3
+               ? cudaVideoChromaFormat_444
+               : cudaVideoChromaFormat_420;
+}
+
+// 8-bit 4:2:0, or, of what is not made into RGB, whatever NVDEC gives.
+static int check_pixels(const gvd_media *media, const gvd_cuda_use_case *use,
+                        gvd_error *reason)
+{
+    int sub = media->chroma_width;
+    bool known = media->planes == 3 && sub == media->chroma_height &&
+                 (sub == 0 || sub == 1);
+    bool plain = known && sub == 1 && media->bit_depth == 8;
+    bool deep = known && (media->bit_depth == 8 || media->bit_depth == 10 ||
+                          media->bit_depth == 12);
+    if (plain || (use->native && deep))
+        return GVD_OK;
+    if (deep)
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "this version makes RGB on the GPU of 8-bit 4:2:0 "
+                        "only, not of %s",
+                        media->pixel_format);
+    return gvd_fail(reason, GVD_ERR_UNSUPPORTED, "no NVDEC decodes %s",
+                    media->pixel_format);
+}
+
+static int check_codec(const gvd_media *media,
+                       const gvd_cuda_codec_entry *entry,
+                       const gvd_cuda_use_case *use, gvd_error *reason)
+{
     if (!entry)
         return gvd_fail(reason, GVD_ERR_UNSUPPORTED, "no NVDEC decodes %s",
                         media->codec);
-    if (!entry->exact)
+    if (!entry->exact && !use->inexact)
         return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
                         "%s leaves rounding open, so NVDEC's pixels would "
-                        "differ from FFmpeg's",
+                        "differ from FFmpeg's; allow_inexact=True takes them",
                         media->codec);
     if (!entry->proven)
         return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
                         "this version does not decode %s with NVDEC",
                         media->codec);
-    if (media->bit_depth != 8 || media->chroma_width != 1 ||
-        media->chroma_height != 1 || media->planes != 3)
-        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
-                        "this version decodes only 8-bit 4:2:0 with NVDEC, "
-                        "not %s",
-                        media->pixel_format);
+    return GVD_OK;
+}
+
+int gvd_cuda_can_decode(int device, const gvd_media *media,
+                        const gvd_cuda_use_case *use, gvd_error *reason)
+{
+    const gvd_cuda_codec_entry *entry = gvd_cuda_codec_find(media->codec_id);
+    int rc = check_codec(media, entry, use, reason);
+    if (rc == GVD_OK)
+        rc = check_pixels(media, use, reason);
     gvd_gpu *gpu;
     CUVIDDECODECAPS caps = {0};
-    int rc = gvd_gpu_get(device, &gpu, reason);
     if (rc == GVD_OK)
-        rc = gvd_gpu_caps(gpu, entry->codec, cudaVideoChromaFormat_420, 8,
+        rc = gvd_gpu_get(device, &gpu, reason);
+    if (rc == GVD_OK)
+        rc = gvd_gpu_caps(gpu, entry->codec, chroma_of(media), media->bit_depth,
                           &caps, reason);
     if (rc < 0)
         return rc;
     if (!caps.bIsSupported)
         return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
-                        "this GPU's NVDEC does not decode %s", media->codec);
+                        "this GPU's NVDEC does not decode %s of %s",
+                        media->codec, media->pixel_format);
     return check_size(media, &caps, reason);
 }
 
@@ -91,8 +126,8 @@ int gvd_cuda_session_count(int device, const gvd_media *media)
     gvd_gpu *gpu;
     CUVIDDECODECAPS caps = {0};
     if (!entry || gvd_gpu_get(device, &gpu, NULL) < 0 ||
-        gvd_gpu_caps(gpu, entry->codec, cudaVideoChromaFormat_420, 8, &caps,
-                     NULL) < 0)
+        gvd_gpu_caps(gpu, entry->codec, chroma_of(media), media->bit_depth,
+                     &caps, NULL) < 0)
         return 1;
     return sessions_for(caps.nNumNVDECs > 0 ? caps.nNumNVDECs : 1);
 }

@@ -11,10 +11,10 @@ static const gvd_cuda_codec_entry codecs[] = {
     {AV_CODEC_ID_VP9, "vp9", cudaVideoCodec_VP9, true, true},
     {AV_CODEC_ID_AV1, "av1", cudaVideoCodec_AV1, true, false},
     {AV_CODEC_ID_VC1, "vc1", cudaVideoCodec_VC1, true, false},
-    {AV_CODEC_ID_MPEG1VIDEO, "mpeg1video", cudaVideoCodec_MPEG1, false, false},
-    {AV_CODEC_ID_MPEG2VIDEO, "mpeg2video", cudaVideoCodec_MPEG2, false, false},
-    {AV_CODEC_ID_MPEG4, "mpeg4", cudaVideoCodec_MPEG4, false, false},
-    {AV_CODEC_ID_MJPEG, "mjpeg", cudaVideoCodec_JPEG, false, false},
+    {AV_CODEC_ID_MPEG1VIDEO, "mpeg1video", cudaVideoCodec_MPEG1, false, true},
+    {AV_CODEC_ID_MPEG2VIDEO, "mpeg2video", cudaVideoCodec_MPEG2, false, true},
+    {AV_CODEC_ID_MPEG4, "mpeg4", cudaVideoCodec_MPEG4, false, true},
+    {AV_CODEC_ID_MJPEG, "mjpeg", cudaVideoCodec_JPEG, false, true},
     {0},
 };
 

@@ -36,7 +36,9 @@ static unsigned size_class(unsigned size)
 
 static int64_t decoder_bytes(const gvd_decoder *d)
 {
-    return (int64_t)d->max_width * d->max_height * 3 / 2 *
+    int64_t samples = (int64_t)d->max_width * d->max_height * 3 /
+                      (d->format.chroma == cudaVideoChromaFormat_444 ? 1 : 2);
+    return samples * gvd_decoder_sample_bytes(&d->format) *
            (d->max_surfaces + OUTPUT_SURFACES);
 }
 
@@ -134,6 +136,15 @@ static void set_limits(gvd_decoder *d, const gvd_decoder_format *format,
     d->max_surfaces = at_most(d->max_surfaces, SURFACES_MAX);
 }
 
+static cudaVideoSurfaceFormat surface_format(const gvd_decoder_format *format)
+{
+    bool deep = format->bit_depth > 8;
+    if (format->chroma == cudaVideoChromaFormat_444)
+        return deep ? cudaVideoSurfaceFormat_YUV444_16Bit
+                    : cudaVideoSurfaceFormat_YUV444;
+    return deep ? cudaVideoSurfaceFormat_P016 : cudaVideoSurfaceFormat_NV12;
+}
+
 static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
                   gvd_decoder **out, gvd_error *err)
 {
@@ -142,6 +153,11 @@ static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
                           &caps, err);
     if (rc < 0)
         return rc;
+    if (!caps.bIsSupported ||
+        !(caps.nOutputFormatMask & 1u << surface_format(format)))
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "this GPU's NVDEC does not decode %d bits of it",
+                        format->bit_depth);
     gvd_decoder *d = calloc(1, sizeof *d);
     if (!d)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
@@ -151,7 +167,7 @@ static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
     CUVIDDECODECREATEINFO info = {
         .CodecType = format->codec,
         .ChromaFormat = format->chroma,
-        .OutputFormat = cudaVideoSurfaceFormat_NV12,
+        .OutputFormat = surface_format(format),
         .bitDepthMinus8 = (unsigned)format->bit_depth - 8,
         .DeinterlaceMode = cudaVideoDeinterlaceMode_Weave,
         .ulNumOutputSurfaces = OUTPUT_SURFACES,

@@ -19,6 +19,21 @@ typedef struct gvd_decoder_format {
     unsigned surfaces;      // at least
 } gvd_decoder_format;
 
+// Of one sample.
+static inline unsigned
+gvd_decoder_sample_bytes(const gvd_decoder_format *format)
+{
+    return format->bit_depth > 8 ? 2 : 1;
+}
+
+// Rows of a mapped surface: luma's, and below it chroma's.
+static inline size_t gvd_decoder_rows(const gvd_decoder_format *format)
+{
+    size_t rows = format->height;
+    return format->chroma == cudaVideoChromaFormat_444 ? 3 * rows
+                                                       : rows + rows / 2;
+}
+
 typedef struct gvd_decoder {
     gvd_gpu *gpu;
     CUvideodecoder handle;

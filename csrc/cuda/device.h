@@ -11,8 +11,14 @@
 // Loads the driver and retains the device's primary context, for good.
 int gvd_cuda_use(int device, gvd_error *err);
 
+typedef struct gvd_cuda_use_case {
+    bool native;  // the decoded planes are wanted, and no RGB of them
+    bool inexact; // where the standard leaves rounding open, NVDEC's will do
+} gvd_cuda_use_case;
+
 // GVD_OK, or GVD_ERR_UNSUPPORTED with the reason why the CPU must decode this.
-int gvd_cuda_can_decode(int device, const gvd_media *media, gvd_error *reason);
+int gvd_cuda_can_decode(int device, const gvd_media *media,
+                        const gvd_cuda_use_case *use, gvd_error *reason);
 
 // Sessions at once that are worth having for this stream.
 int gvd_cuda_session_count(int device, const gvd_media *media);

@@ -45,6 +45,7 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
         [GVD_KERNEL_RGB_NHWC] = GVD_KERNEL_RGB24_TO_NHWC,
         [GVD_KERNEL_YUV_TURNED] = GVD_KERNEL_YUV420_TURNED,
         [GVD_KERNEL_RGB_TURNED] = GVD_KERNEL_RGB24_TURNED,
+        [GVD_KERNEL_SHIFT] = GVD_KERNEL_SHIFT16,
     };
     const gvd_driver *drv = gpu->drv;
     int arch = gpu->compute_capability;

@@ -318,3 +318,14 @@ extern "C" __global__ void gvd_rgb24_turned(const gvd_kernel_params p)
     __syncthreads();
     write_turned(p, results);
 }
+
+// NVDEC leaves the samples of deeper pictures in the high bits. Rows begin at
+// multiples of 8 bytes, and what lies between them belongs to nobody.
+extern "C" __global__ void gvd_shift16(const gvd_shift_params p)
+{
+    const u64 at = (u64)blockIdx.x * GVD_SHIFT_BLOCK + threadIdx.x;
+    if (at >= p.words)
+        return;
+    u64 *word = (u64 *)p.memory + at;
+    *word = *word >> p.shift & p.mask;
+}

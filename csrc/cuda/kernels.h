@@ -51,6 +51,16 @@ _Static_assert(sizeof(struct gvd_kernel_params) == 32 + 64 * 56, "kernel ABI");
 _Static_assert(sizeof(struct gvd_kernel_params) <= 4096, "kernel arguments");
 #endif
 
+// For gvd_shift16: 16-bit samples, four a word, moved down by `shift` bits in
+// place; `mask` has what stays of each.
+#define GVD_SHIFT_BLOCK 256
+
+struct gvd_shift_params {
+    unsigned long long memory, words, mask;
+    int shift;
+    int reserved; // 0
+};
+
 #if !defined(__CUDACC_RTC__)
 
 // The kernels' names in the module, for cuModuleGetFunction.
@@ -60,6 +70,7 @@ _Static_assert(sizeof(struct gvd_kernel_params) <= 4096, "kernel arguments");
 #define GVD_KERNEL_RGB24_TO_NHWC "gvd_rgb24_to_nhwc"
 #define GVD_KERNEL_YUV420_TURNED "gvd_yuv420_turned" // both orders
 #define GVD_KERNEL_RGB24_TURNED "gvd_rgb24_turned"
+#define GVD_KERNEL_SHIFT16 "gvd_shift16"
 
 struct gvd_kernel_grid {
     unsigned x, y, z;

@@ -4,7 +4,7 @@
 
 #include "cuda/codecs.h"
 #include "cuda/decoder_pool.h"
-#include "cuda/picture.h"
+#include "cuda/surface.h"
 
 #define MAX_PICTURES 64
 // Pictures that the parser holds back so that their decoding overlaps.
@@ -60,6 +60,19 @@ static bool has_sound_crop(const CUVIDEOFORMAT *f)
            (unsigned)f->display_area.bottom <= f->coded_height;
 }
 
+// RGB is made of 8-bit 4:2:0 alone.
+static bool takes_pixels(const gvd_session *s, const CUVIDEOFORMAT *f)
+{
+    int depth = f->bit_depth_luma_minus8 + 8;
+    bool plain = f->chroma_format == cudaVideoChromaFormat_420 && depth == 8;
+    bool native = s->params.pixels == GVD_PIXELS_NATIVE &&
+                  (f->chroma_format == cudaVideoChromaFormat_420 ||
+                   f->chroma_format == cudaVideoChromaFormat_444) &&
+                  (depth == 8 || depth == 10 || depth == 12);
+    return f->bit_depth_luma_minus8 == f->bit_depth_chroma_minus8 &&
+           (plain || native);
+}
+
 static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
 {
     gvd_session *s = context;
@@ -69,10 +82,9 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
                            s->format.coded_height != format->coded_height))
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
                                 "the size changes inside a GOP"));
-    if (format->chroma_format != cudaVideoChromaFormat_420 ||
-        format->bit_depth_luma_minus8 || format->bit_depth_chroma_minus8)
+    if (!takes_pixels(s, format))
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
-                                "the pixel format is not 8-bit 4:2:0"));
+                                "the pixel format is another one"));
     if (!has_sound_crop(format))
         return park(s,
                     gvd_fail(&s->error, GVD_ERR_MISMATCH,
@@ -80,7 +92,7 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
     gvd_decoder_format wanted = {
         .codec = format->codec,
         .chroma = format->chroma_format,
-        .bit_depth = 8,
+        .bit_depth = format->bit_depth_luma_minus8 + 8,
         .width = even(format->coded_width),
         .height = even(format->coded_height),
         .surfaces = format->min_num_decode_surfaces,
@@ -139,85 +151,13 @@ static int CUDAAPI on_decode(void *context, CUVIDPICPARAMS *parameters)
     const char *fault = find_fault(s, parameters);
     if (fault)
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH, "%s", fault));
-    s->pictures[index] = s->feeding;
+    // A frame of two fields is that of the first one's packet.
+    if (!parameters->second_field)
+        s->pictures[index] = s->feeding;
     s->last_index = index;
     s->unchecked |= UINT64_C(1) << index;
     return park(s, CU(&s->error, s->gpu->drv->cuvidDecodePicture(
                                      s->decoder->handle, parameters)));
-}
-
-static void describe_frame(const gvd_session *s, gvd_frame *frame,
-                           CUdeviceptr memory, size_t stride)
-{
-    const CUVIDEOFORMAT *f = &s->format;
-    const gvd_media *media = &s->params.stream->media;
-    int matrix = f->video_signal_description.matrix_coefficients;
-    bool full_range = f->video_signal_description.video_full_range_flag;
-    bool tagged = matrix != 0 && matrix != 2;
-    frame->layout = GVD_LAYOUT_YUV;
-    frame->pixel_format = "yuv420p";
-    frame->width = f->display_area.right - f->display_area.left;
-    frame->height = f->display_area.bottom - f->display_area.top;
-    frame->plane_count = 3;
-    frame->sample_bytes = 1;
-    frame->backend = "nvdec";
-    // The bitstream's tags before the container's; without a matrix it need not
-    // have told the range either.
-    frame->color.matrix = tagged ? matrix : media->color.matrix;
-    frame->color.full_range =
-        full_range || (!tagged && media->color.full_range);
-    size_t left = (size_t)f->display_area.left,
-           top = (size_t)f->display_area.top;
-    uint8_t *luma = (uint8_t *)(uintptr_t)memory;
-    uint8_t *chroma = luma + stride * s->decoder->format.height;
-    chroma += top / 2 * stride + left / 2 * 2;
-    int half_width = (frame->width + 1) / 2,
-        half_height = (frame->height + 1) / 2;
-    frame->planes[0] =
-        (gvd_plane){luma + top * stride + left, (ptrdiff_t)stride, frame->width,
-                    frame->height, 1};
-    frame->planes[1] =
-        (gvd_plane){chroma, (ptrdiff_t)stride, half_width, half_height, 2};
-    frame->planes[2] =
-        (gvd_plane){chroma + 1, (ptrdiff_t)stride, half_width, half_height, 2};
-}
-
-// Copies the mapped surface, luma and chroma at once, on the decoder's stream:
-// what maps the surface next comes after the copy, so it may be unmapped now.
-static int copy_surface(gvd_session *s, CUdeviceptr surface, unsigned pitch,
-                        gvd_frame **out)
-{
-    const gvd_driver *drv = s->gpu->drv;
-    const gvd_decoder *d = s->decoder;
-    size_t stride = gvd_cuda_stride(d->format.width);
-    size_t rows = d->format.height + d->format.height / 2;
-    gvd_buffer *buffer;
-    int rc =
-        gvd_buffer_get(s->gpu, stride * rows, d->stream, &buffer, &s->error);
-    if (rc < 0)
-        return rc;
-    rc = gvd_cuda_picture_create(buffer, out, &s->error);
-    if (rc < 0)
-        return rc;
-    CUDA_MEMCPY2D copy = {
-        .srcMemoryType = CU_MEMORYTYPE_DEVICE,
-        .srcDevice = surface,
-        .srcPitch = pitch,
-        .dstMemoryType = CU_MEMORYTYPE_DEVICE,
-        .dstDevice = buffer->memory,
-        .dstPitch = stride,
-        .WidthInBytes = d->format.width,
-        .Height = rows,
-    };
-    rc = CU(&s->error, drv->cuMemcpy2DAsync(&copy, d->stream));
-    if (rc == GVD_OK)
-        rc = gvd_buffer_mark(buffer, d->stream, &s->error);
-    if (rc < 0) {
-        gvd_frame_unref(out);
-        return rc;
-    }
-    describe_frame(s, *out, buffer->memory, stride);
-    return GVD_OK;
 }
 
 // True if any picture that is done by now came out damaged, shown or not: those
@@ -261,7 +201,14 @@ static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
         return rc;
     bool damaged = finds_damage(s);
     gvd_frame *frame = NULL;
-    rc = copy_surface(s, surface, pitch, &frame);
+    gvd_surface mapped = {
+        .decoder = s->decoder,
+        .format = &s->format,
+        .media = &s->params.stream->media,
+        .memory = surface,
+        .pitch = pitch,
+    };
+    rc = gvd_surface_copy(&mapped, &frame, &s->error);
     int unmapped =
         CU(&s->error, drv->cuvidUnmapVideoFrame(s->decoder->handle, surface));
     if (rc < 0 || unmapped < 0) {
@@ -331,8 +278,9 @@ static int take_decoder(gvd_session *s, bool may_create, gvd_error *err)
     const gvd_media *media = &s->params.stream->media;
     gvd_decoder_format format = {
         .codec = s->codec,
-        .chroma = cudaVideoChromaFormat_420,
-        .bit_depth = 8,
+        .chroma = media->chroma_width ? cudaVideoChromaFormat_420
+                                      : cudaVideoChromaFormat_444,
+        .bit_depth = media->bit_depth,
         .width = ((unsigned)media->width + 15) / 16 * 16,
         .height = ((unsigned)media->height + 15) / 16 * 16,
     };
@@ -350,7 +298,7 @@ int gvd_cuda_session_open(const gvd_session_params *params, bool may_create,
     s->last_index = -1;
     s->codec = gvd_cuda_codec_find(codec_id)->codec;
     s->reorders =
-        s->codec == cudaVideoCodec_H264 || s->codec == cudaVideoCodec_HEVC;
+        s->codec != cudaVideoCodec_VP8 && s->codec != cudaVideoCodec_VP9;
     int rc = gvd_gpu_enter(params->device, &s->gpu, err);
     if (rc < 0) {
         free(s);

@@ -40,9 +40,10 @@ int gvd_cuda_use(int device, gvd_error *err)
     return no_cuda(err);
 }
 
-int gvd_cuda_can_decode(int device, const gvd_media *media, gvd_error *reason)
+int gvd_cuda_can_decode(int device, const gvd_media *media,
+                        const gvd_cuda_use_case *use, gvd_error *reason)
 {
-    (void)device, (void)media;
+    (void)device, (void)media, (void)use;
     return no_cuda(reason);
 }
 
