@@ -10,6 +10,7 @@
 #   exact      every frame of every clip    -> OUT/exact-*.json
 #   random     2,000 requests of any kind, against front to back
 #   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
+#   access     benchmarks/bench_access      -> OUT/access-*.json
 #   memcheck   compute-sanitizer over a short decode
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -52,6 +53,10 @@ for step in "$@"; do
     python3 benchmarks/clips.py derive --out "$data/clips"
     timeout 560 python3 benchmarks/bench_sequential.py --clips "$data/clips" \
       --ceiling "$data/ceiling" --out "$out" || failed=1
+    ;;
+  access)
+    python3 benchmarks/clips.py derive --out "$data/clips"
+    timeout 400 python3 benchmarks/bench_access.py --clips "$data/clips" --out "$out" || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \
