@@ -200,9 +200,12 @@ class FrameAccess(ABC):
         with self._alone():
             if self._native:  # whose frames are not kept
                 return self._take(wanted)[0]
-            walk = self._neighbours
-            batch = self._take(wanted, walk.extra(number, len(self.index)))
-            walk.frame_bytes = math.prod(batch.shape)
+            walk, index = self._neighbours, self.index
+            key = int(np.searchsorted(index.key_frames, number, side="right")) - 1
+            since_key = number - int(index.key_frames[key]) if key >= 0 else number
+            batch = self._take(wanted, walk.extra(number, len(index), since_key))
+            # Kept as YUV 4:2:0, half of what RGB takes.
+            walk.frame_bytes = max(math.prod(batch.shape) // 2, 1)
             return batch[0]
 
     def _fetch(self, wanted: Numbers) -> FrameBatch:

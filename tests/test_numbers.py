@@ -104,23 +104,23 @@ def test_slices_are_those_of_lists() -> None:
 
 def test_a_walk_decodes_the_next_frames_at_once() -> None:
     walk = Neighbours()
-    assert [walk.extra(k, 40) for k in (10, 11, 12, 26)] == [
+    assert [walk.extra(k, 40, 0) for k in (10, 11, 12, 26)] == [
         (0, 0),
         (12, 27),
         (0, 0),
         (0, 0),
     ]
-    assert walk.extra(27, 40) == (28, 40)
-    assert Neighbours().extra(0, 40) == (0, 0)
+    assert walk.extra(27, 40, 0) == (28, 40)
+    assert Neighbours().extra(0, 40, 0) == (0, 0)
 
 
 def test_a_long_walk_looks_further_ahead_within_its_room() -> None:
     def windows(walk: Neighbours) -> list[int]:
-        pairs = [walk.extra(k, 999) for k in range(300)]
+        pairs = [walk.extra(k, 999, 0) for k in range(300)]
         return [stop - start for start, stop in pairs if stop]
 
     walk = Neighbours()
-    assert windows(walk)[:5] == [15, 30, 60, 60, 60]
+    assert windows(walk)[:5] == [15, 30, 60, 120, 120]
     walk = Neighbours()
     walk.frame_bytes = walk.ROOM // 20
     assert windows(walk)[:3] == [15, 20, 20]
@@ -129,9 +129,15 @@ def test_a_long_walk_looks_further_ahead_within_its_room() -> None:
     assert windows(walk) == []
 
 
+def test_a_walk_far_behind_a_key_frame_keeps_as_many_as_lie_between() -> None:
+    walk = Neighbours()
+    assert walk.extra(200, 999, 90) == (0, 0)
+    assert walk.extra(201, 999, 91) == (202, 293)
+
+
 def test_a_walk_backward_keeps_the_frames_before() -> None:
     walk = Neighbours()
-    assert [walk.extra(k, 40) for k in (20, 19, 18, 4, 3)] == [
+    assert [walk.extra(k, 40, 0) for k in (20, 19, 18, 4, 3)] == [
         (0, 0),
         (4, 19),
         (0, 0),
@@ -142,7 +148,7 @@ def test_a_walk_backward_keeps_the_frames_before() -> None:
 
 def test_frames_here_and_there_keep_no_others() -> None:
     walk = Neighbours()
-    assert {walk.extra(k, 99) for k in (3, 50, 4, 90, 90, 7)} == {(0, 0)}
-    walk.extra(8, 99)
+    assert {walk.extra(k, 99, 0) for k in (3, 50, 4, 90, 90, 7)} == {(0, 0)}
+    walk.extra(8, 99, 0)
     walk.forget()
-    assert walk.extra(9, 99) == (0, 0)
+    assert walk.extra(9, 99, 0) == (0, 0)
