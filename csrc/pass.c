@@ -16,6 +16,9 @@
 #include "supply.h"
 #include "thread.h"
 
+// NVDEC sessions that begin at once when a video is read from its start.
+#define EARLY_SESSIONS 4
+
 struct gvd_pass {
     // Immutable after open.
     gvd_reader *reader;
@@ -61,6 +64,7 @@ static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
                        : pass->cores;
     p->workers_reason = nvdec ? "more do not decode faster on this GPU"
                               : "there is one for every core";
+    p->early_workers = nvdec && !pass->request ? EARLY_SESSIONS : 0;
     if (reader->params.sessions > 0) {
         p->workers = reader->params.sessions;
         p->insist = true;

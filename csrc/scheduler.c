@@ -12,7 +12,10 @@ void gvd_scheduler_wake_locked(gvd_scheduler *scheduler)
 
 void gvd_scheduler_add_worker_locked(gvd_scheduler *s)
 {
-    if (s->aborted || s->worker_count == s->params.workers)
+    bool early = !s->first_out && s->params.early_workers > 0;
+    int most = early ? s->params.early_workers : s->params.workers;
+    if (s->aborted || s->worker_count >= most ||
+        s->worker_count == s->params.workers)
         return;
     gvd_worker *w = &s->workers[s->worker_count];
     w->scheduler = s;

@@ -36,6 +36,9 @@ typedef struct gvd_scheduler_params {
                 gvd_error *err);
     void *context; // of place and read
     int workers;
+    // Of these, until the first frame is out: the others would get in its way.
+    // 0: all.
+    int early_workers;
     bool insist;                // open a session for each at any price
     const char *workers_reason; // why not more; a literal
     int threads;                // cores for decoders that thread themselves

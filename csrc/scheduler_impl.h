@@ -61,6 +61,7 @@ struct gvd_scheduler {
     bool fed;           // the feeder is done
     int feed_status;
     gvd_error feed_error;
+    bool first_out;      // a frame has come
     int worker_count;    // threads that run
     int waiting_workers; // for whatever
     int idle_workers;    // of these, for a job

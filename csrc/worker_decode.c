@@ -130,6 +130,10 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
         s->frame_bytes = bytes;
     if (!w->checking && s->params.fallback)
         s->stats.fallback_frames++;
+    if (!s->first_out) {
+        s->first_out = true;
+        gvd_scheduler_add_worker_locked(s);
+    }
     int rc = gvd_job_push_frame(job, frame, &w->error);
     if (rc < 0)
         s->held_bytes -= bytes;
