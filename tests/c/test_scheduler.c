@@ -16,7 +16,7 @@ static void decode_stream(uint64_t seed, bool checked)
         drive_params(&f, checked, 1 + draw_below(&seed, 6));
     if (chance(&seed, 50))
         params.memory_limit = FAKE_FRAME_BYTES * (1 + draw_below(&seed, 60));
-        params.early_workers = draw_below(&seed, 3);
+    params.early_workers = draw_below(&seed, 3);
     gvd_scheduler *s = start(&params);
     seen got = drain(s, &f, &seed);
     REQUIRE(got.status == GVD_EOF && got.corrupt == 0);
