@@ -134,9 +134,9 @@ class Gvdecode(Subject):
 
     def note(self) -> str:
         stats = self.video.stats
-        note = f"{stats.sessions} sessions, {stats.frames} frames decoded"
+        note = f"{stats.sessions} sessions, {stats.packets} packets decoded"
         if stats.fallback_frames:
-            note += f", {stats.fallback_frames} of them on the CPU"
+            note += f", {stats.fallback_frames} frames decoded on the CPU"
         return note
 
     def sample(self, path: str, fps: float, indexed: bool) -> Answer:
@@ -148,7 +148,7 @@ class Gvdecode(Subject):
         start = perf_counter()
         with self.decoder(path, index=index) as video:
             found = self.consume(video.sample(fps=fps, batch_size=BATCH), 1, start)
-            return found | {"note": f"{video.stats.frames} frames decoded"}
+            return found | {"note": f"{video.stats.packets} packets decoded"}
 
     def every(self, path: str, step: int) -> Answer:
         """The same frames, picked from all of them."""

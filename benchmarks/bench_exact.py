@@ -38,6 +38,8 @@ KNOWN: dict[str, str] = {
     "f_unpaired_key.mp4": "an IDR field without its other one: libavcodec shows none "
     "of the frames behind it when it comes from the GOP before, and all of them when "
     "it begins there, as a GOP job does",
+    "d_no_p_hevc.mp4 cuda": "a picture that others refer to is missing, and NVDEC "
+    "conceals that without telling",
 }
 
 

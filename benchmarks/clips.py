@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import mp4
@@ -152,7 +152,7 @@ def check_clip(path: Path, each: int, times: int, gop: int) -> str:
 
 def check(out: Path) -> None:
     parts = [(out / f"{name}.mp4", FRAMES, 1, gop) for name, (_, gop) in CLIPS.items()]
-    for loop in sum(LOOPS.values(), []):
+    for loop in chain(*LOOPS.values()):
         parts.append((loop.path(out), loop.frames, loop.times, CLIPS[loop.clip][1]))
     for path, *facts in sorted(parts):
         if path.exists():

@@ -16,6 +16,13 @@ README = ROOT / "README.md"
 KEPT = "of commit "  # in the note of a row that a later run took over
 BEGIN = "<!-- figures: python benchmarks/tables.py -->\n"
 END = "<!-- end of figures -->\n"
+FILES = [
+    f"{bench}-{device}.json"
+    for device in ("h100", "cpu2")
+    for bench in ("sequential", "access")
+]
+DIGITS = {"fps": 0, "ms": 2, "s": 2, "bytes": 0}  # by metric
+SMALL = 100  # fps below this have a digit more
 
 
 def load(name: str) -> dict[str, Any] | None:
@@ -30,7 +37,8 @@ def machine(document: dict[str, Any]) -> str:
 
 
 def figure(row: dict[str, Any]) -> str:
-    digits = 0 if row["metric"] != "ms" else 2
+    digits = DIGITS[row["metric"]]
+    digits += row["metric"] == "fps" and row["median"] < SMALL
     middle, low, high = (
         f"{row[name]:,.{digits}f}" for name in ("median", "min", "max")
     )
@@ -38,7 +46,7 @@ def figure(row: dict[str, Any]) -> str:
     return f"{middle} ({low}-{high}){mark}"
 
 
-def sequential(document: dict[str, Any], metric: str) -> list[str]:
+def table(document: dict[str, Any], metric: str) -> list[str]:
     """One line a case, one column a subject, medians with their range."""
     rows = [row for row in document["rows"] if row["metric"] == metric]
     subjects = list(dict.fromkeys(row["subject"] for row in rows))
@@ -55,14 +63,14 @@ def sequential(document: dict[str, Any], metric: str) -> list[str]:
 
 def figures() -> str:
     parts: list[str] = []
-    for name in ("sequential-h100.json", "sequential-cpu2.json"):
+    for name in FILES:
         document = load(name)
         if document is None:
             continue
         parts += [f"{machine(document)}:", ""]
-        for metric in ("fps", "ms"):
+        for metric in DIGITS:
             if any(row["metric"] == metric for row in document["rows"]):
-                parts += [*sequential(document, metric), ""]
+                parts += [*table(document, metric), ""]
         kept = {
             row["note"].split(KEPT)[1].split(";")[0]
             for row in document["rows"]

@@ -50,13 +50,14 @@ for step in "$@"; do
     tail -n 20 "$out/random.log"
     ;;
   bench)
-    python3 benchmarks/clips.py derive --out "$data/clips"
+    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
     timeout 560 python3 benchmarks/bench_sequential.py --clips "$data/clips" \
       --ceiling "$data/ceiling" --out "$out" || failed=1
     ;;
   access)
-    python3 benchmarks/clips.py derive --out "$data/clips"
-    timeout 400 python3 benchmarks/bench_access.py --clips "$data/clips" --out "$out" || failed=1
+    python3 benchmarks/clips.py derive --for access --out "$data/clips"
+    timeout 560 python3 benchmarks/bench_access.py --clips "$data/clips" \
+      --out "$out" || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \
