@@ -34,6 +34,10 @@ static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
 static int push_locked(gvd_scheduler *s, gvd_job *job, gvd_packet *packet,
                        bool shown, gvd_error *err)
 {
+    if (!job)
+        return gvd_fail(err, GVD_ERR_INTERNAL,
+                        "packet %lld is for a job that is complete",
+                        (long long)packet->ordinal);
     s->queued_bytes += (int64_t)packet->size;
     int rc = gvd_job_push_packet(job, packet, shown, err);
     if (job->shown > s->longest_job)

@@ -50,7 +50,8 @@ static char read_slice_type(const gvd_hevc_sets *sets, const gvd_nal_unit *unit)
         return 0;
     gvd_bits_next(&bits, sets->extra_bits[pps] - 1u);
     unsigned type = gvd_bits_next_ue(&bits);
-    return bits.over || type > 2 ? 0 : "BPI"[type];
+    static const char types[] = {'B', 'P', 'I'};
+    return bits.over || type >= sizeof types ? 0 : types[type];
 }
 
 static void read_slice(gvd_packet *packet, const gvd_hevc_sets *sets,

@@ -406,7 +406,7 @@ int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
     } else if (rc == GVD_OK) {
         rc = finish_batch(pass, allocator, err);
     }
-    if (rc == GVD_OK) {
+    if (rc == GVD_OK && pass->ready) {
         *out = pass->ready;
         pass->first_place += pass->ready->count;
         pass->ready = NULL;

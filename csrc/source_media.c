@@ -115,7 +115,9 @@ static void describe_color(gvd_media *media, const AVCodecParameters *codec)
 static void describe_rotation(gvd_media *media, const AVStream *stream)
 {
     const int32_t *matrix = gvd_av_display_matrix(stream);
-    double degrees = matrix ? av_display_rotation_get(matrix) : NAN;
+    if (!matrix)
+        return;
+    double degrees = av_display_rotation_get(matrix);
     if (isnan(degrees))
         return;
     media->rotation = ((int)lround(degrees) % 360 + 360) % 360;

@@ -106,7 +106,8 @@ static int read_wanted(gvd_supply *s, gvd_packet **out, gvd_route *route,
         if (rc == GVD_ERR_DECODE && *out && !s->linear) {
             gvd_packet_unref(out);
             rc = start_over(s, err);
-            continue;
+            if (rc == GVD_OK)
+                continue;
         }
         if (rc != GVD_OK)
             return rc;

@@ -82,14 +82,16 @@ enum gvd_dimension_order {
 };
 
 // How a picture is turned, one of the 8 symmetries of a rectangle: transposed
-// first, where that bit is set, and what has come of that is then mirrored. So
-// 90 degrees clockwise are GVD_TRANSPOSE | GVD_FLIP_X, 90 counter-clockwise
-// GVD_TRANSPOSE | GVD_FLIP_Y, and half a turn is both flips.
+// first, where that bit is set, and what has come of that is then mirrored.
 enum gvd_orientation {
     GVD_UPRIGHT = 0,
-    GVD_FLIP_X = 1,    // columns in reverse: left becomes right
-    GVD_FLIP_Y = 2,    // rows in reverse
+    GVD_FLIP_X = 1, // columns in reverse: left becomes right
+    GVD_FLIP_Y = 2, // rows in reverse
+    GVD_HALF_TURN = 3,
     GVD_TRANSPOSE = 4, // columns become rows: width and height change places
+    GVD_TURN_RIGHT = 5,
+    GVD_TURN_LEFT = 6,
+    GVD_TRANSPOSE_OTHER = 7, // along the other diagonal
     GVD_ORIENTATIONS = 8,
 };
 

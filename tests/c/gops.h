@@ -182,7 +182,7 @@ static inline int compare_places(const void *a, const void *b)
 // The packets whose frames are shown, in presentation order; the caller frees.
 static inline int64_t *shown_ordinals(const gops *g, int *count)
 {
-    int64_t(*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
+    int64_t (*pairs)[2] = malloc(((size_t)g->count + 1) * sizeof *pairs);
     int64_t *ordinals = malloc(((size_t)g->count + 1) * sizeof *ordinals);
     REQUIRE(pairs && ordinals);
     int n = 0;

@@ -45,7 +45,7 @@ static inline uint64_t draw(uint64_t *state)
 
 static inline int draw_below(uint64_t *state, int limit)
 {
-    return (int)(draw(state) % (uint64_t)limit);
+    return limit > 0 ? (int)(draw(state) % (uint64_t)limit) : 0;
 }
 
 static inline bool chance(uint64_t *state, int percent)

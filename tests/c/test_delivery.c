@@ -295,6 +295,7 @@ static void check_batch(const delivery_run *run, const gvd_batch *batch,
 {
     const asked *a = &run->asked;
     int64_t bytes = FAKE_FRAME_BYTES;
+    REQUIRE(place >= 0);
     REQUIRE(batch->tensor->strides[0] == bytes);
     REQUIRE(batch->tensor->shape[0] == batch->count);
     for (int i = 0; i < batch->count; i++) {

@@ -303,8 +303,8 @@ static void add_frames(clip *c, int first, uint64_t *seed)
 // Groups of a reference and the two B frames before it.
 static clip make_clip(uint64_t *seed)
 {
-    clip c = {.trouble =
-                  draw_below(seed, TROUBLES) & draw_below(seed, TROUBLES)};
+    clip c = {.trouble = draw_below(seed, TROUBLES)};
+    c.trouble &= draw_below(seed, TROUBLES); // fewer at once
     int64_t base = draw_below(seed, 1000) - 500;
     int none = c.trouble & LATE ? draw_below(seed, 40) : 0;
     for (int i = 0; i < LENGTH; i += 3) {

@@ -11,10 +11,7 @@ typedef struct unit {
     size_t size;
 } unit;
 
-#define UNIT(...)                                                              \
-    {                                                                          \
-        {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})                        \
-    }
+#define UNIT(...) {{__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})}
 
 static const int framings[] = {0, 1, 2, 3, 4};
 #define BARE (-1) // nothing in front, as AV1
