@@ -50,8 +50,9 @@ static char read_slice_type(const gvd_hevc_sets *sets, const gvd_nal_unit *unit)
         return 0;
     gvd_bits_next(&bits, sets->extra_bits[pps] - 1u);
     unsigned type = gvd_bits_next_ue(&bits);
-    static const char types[] = {'B', 'P', 'I'};
-    return bits.over || type >= sizeof types ? 0 : types[type];
+    if (bits.over || type > 2)
+        return 0;
+    return type == 0 ? 'B' : type == 1 ? 'P' : 'I';
 }
 
 static void read_slice(gvd_packet *packet, const gvd_hevc_sets *sets,

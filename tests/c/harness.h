@@ -45,7 +45,8 @@ static inline uint64_t draw(uint64_t *state)
 
 static inline int draw_below(uint64_t *state, int limit)
 {
-    return limit > 0 ? (int)(draw(state) % (uint64_t)limit) : 0;
+    REQUIRE(limit > 0);
+    return (int)(draw(state) % (uint64_t)limit);
 }
 
 static inline bool chance(uint64_t *state, int percent)

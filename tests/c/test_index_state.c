@@ -76,7 +76,7 @@ static const void *keep(copy *c, int at, const void *from, int64_t count,
                         size_t size)
 {
     c->bytes[at] = (size_t)count * size;
-    c->arrays[at] = malloc(c->bytes[at] + 1);
+    c->arrays[at] = calloc(c->bytes[at] + 1, 1);
     REQUIRE(c->arrays[at]);
     if (count > 0)
         memcpy(c->arrays[at], from, c->bytes[at]);
