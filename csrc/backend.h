@@ -19,6 +19,7 @@ typedef struct gvd_stream {
     struct AVCodecParameters *codec; // as the packets are framed
     const uint8_t *headers;          // parameter sets in Annex B, or NULL
     size_t headers_size;
+    bool opaque; // nothing is read in the packets: their key flag is all
 } gvd_stream;
 
 typedef struct gvd_session gvd_session;

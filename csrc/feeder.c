@@ -19,7 +19,9 @@ static int open_job_locked(gvd_scheduler *s, const gvd_packet *packet,
     if (!job)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     job->first = route->starts_stream;
-    job->inexact_start = job->first && packet->entry != GVD_ENTRY_CLOSED;
+    bool sound = packet->entry == GVD_ENTRY_CLOSED ||
+                 (s->params.session.stream->opaque && packet->key);
+    job->inexact_start = job->first && !sound;
     if (s->tail)
         s->tail->next = job;
     else

@@ -34,6 +34,7 @@ typedef struct gvd_worker {
     size_t expected_count, expected_capacity;
     int64_t skip;  // frames that an earlier decoder of this job gave already
     bool checking; // the session is held to the plan
+    int64_t first_pts; // of the job's first packet
     gvd_error error;
 } gvd_worker;
 

@@ -212,6 +212,7 @@ static void describe(gvd_source *s)
     enum gvd_bitstream bitstream = gvd_media_bitstream(codec->codec_id);
     gvd_classifier_init(&s->classifier, bitstream, codec->extradata,
                         (size_t)codec->extradata_size);
+    s->stream.opaque = bitstream == GVD_BITSTREAM_OTHER;
     bool in_front = bitstream == GVD_BITSTREAM_H264 ||
                     bitstream == GVD_BITSTREAM_HEVC ||
                     codec->codec_id == AV_CODEC_ID_MPEG4 ||

@@ -58,7 +58,8 @@ static bool is_in_order(const gvd_worker *w, const gvd_expected *entry)
     if (entry->pts == GVD_NO_PTS)
         return true;
     for (size_t i = 0; i < w->expected_count; i++)
-        if (w->expected[i].shown && w->expected[i].pts < entry->pts)
+        if (w->expected[i].shown && w->expected[i].pts != GVD_NO_PTS &&
+            w->expected[i].pts < entry->pts)
             return false;
     return true;
 }
@@ -222,11 +223,31 @@ static int count_threads(gvd_worker *w)
     return threads > 1 ? threads : 1;
 }
 
+// What a checked decoder is not given: it would conceal or show what libavcodec
+// does not.
+static int refuse(gvd_worker *w, const gvd_packet *packet)
+{
+    const gvd_stream *stream = w->scheduler->params.session.stream;
+    if (w->first_pts == INT64_MAX)
+        w->first_pts = packet->pts;
+    if (packet->damaged)
+        return gvd_fail(&w->error, GVD_ERR_MISMATCH,
+                        "packet %lld is damaged, or one before it is missing",
+                        (long long)packet->ordinal);
+    if (stream->opaque && packet->pts != GVD_NO_PTS &&
+        packet->pts < w->first_pts)
+        return gvd_fail(&w->error, GVD_ERR_MISMATCH,
+                        "packet %lld leads the first key frame",
+                        (long long)packet->ordinal);
+    return GVD_OK;
+}
+
 int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
                       gvd_session *session)
 {
     w->expected_count = 0;
     w->checking = backend->checked;
+    w->first_pts = INT64_MAX;
     gvd_job_start start = {.first = w->job->first,
                            .threads = backend->checked ? 1 : count_threads(w)};
     int rc = backend->begin(session, &start, &w->error);
@@ -236,10 +257,8 @@ int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
         if (rc != GVD_OK)
             break;
         rc = expect(w, &next);
-        if (rc == GVD_OK && w->checking && next.packet->damaged)
-            rc = gvd_fail(&w->error, GVD_ERR_MISMATCH,
-                          "packet %lld is damaged, or one before it is missing",
-                          (long long)next.packet->ordinal);
+        if (rc == GVD_OK && w->checking)
+            rc = refuse(w, next.packet);
         if (rc == GVD_OK && !next.packet->unreadable)
             rc = backend->push(session, next.packet, next.shown, &w->error);
         gvd_packet_unref(&next.packet);

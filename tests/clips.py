@@ -46,6 +46,8 @@ VIDEOS = {
     "vp9_odd.webm": command(
         "-c:v libvpx-vp9 -g 12 -deadline realtime -cpu-used 8", size="161x121"
     ),
+    "mpeg1.mpg": command("-c:v mpeg1video -g 12 -bf 2 -q:v 4"),
+    "mjpeg.avi": command("-c:v mjpeg -q:v 4", pixels="yuvj420p"),
     "mpeg2.ts": command("-c:v mpeg2video -g 12 -bf 2 -q:v 4"),
     "mpeg4.avi": command("-c:v mpeg4 -g 12 -bf 2 -q:v 4"),
     "full_range.mp4": command(

@@ -11,7 +11,12 @@ import gvdecode
 from gvdecode import _core
 
 DEEP = {"hevc_10bit.mp4": ("hevc", 10, "4:2:0")}
-INEXACT = ["mpeg2.ts", "mpeg4.avi"]
+INEXACT = {
+    "mpeg1.mpg": "mpeg1video",
+    "mpeg2.ts": "mpeg2video",
+    "mpeg4.avi": "mpeg4",
+    "mjpeg.avi": "mjpeg",
+}
 
 
 def gpu_decodes(codec: str, depth: int, chroma: str) -> bool:
@@ -59,11 +64,15 @@ def test_what_leaves_rounding_open_is_the_cpus_unless_allowed(
         assert video.backend == "cpu"
         assert "allow_inexact" in (video.fallback_reason or "")
     allowed = opened(name, pixel_format="native", allow_inexact=True)
+    if device == "cuda":
+        here = gpu_decodes(INEXACT[name], 8, "4:2:0")
+        assert allowed.backend == ("nvdec" if here else "cpu")
     with gvdecode.VideoDecoder(
         clips.path(name), device="cpu", pixel_format="native"
     ) as exact:
         expected, found = list(exact), list(allowed)
-    assert len(found) == len(expected)
+    assert {frame.backend for frame in found} == {allowed.backend}
+    assert [frame.pts for frame in found] == [frame.pts for frame in expected]
     distance = [
         np.abs(a.numpy().astype(int) - b.numpy()).mean()
         for left, right in zip(found, expected, strict=True)

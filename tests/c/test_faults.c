@@ -7,6 +7,41 @@ static const gop_style closed_gops = {
 
 // --- frames ---
 
+// Of a stream whose packets are not read, the key flag is all that is known, and
+// some packets have no time. What leads its first key frame libavcodec may not
+// show.
+static void test_opaque_packets(void)
+{
+    for (int leading = 0; leading < 2; leading++) {
+        test_begin("opaque", (uint64_t)leading, 10);
+        gop_style style = closed_gops;
+        style.open = leading * 100;
+        style.closed_leading = 0;
+        fake f;
+        uint64_t seed = 4;
+        do {
+            fake_init(&f, &style, seed++);
+            if (f.gops.list[1].leading == (bool)leading)
+                break;
+            fake_free(&f);
+        } while (true);
+        f.stream.opaque = true;
+        for (int i = 0; i < f.gops.count; i++) {
+            f.gops.list[i].entry = GVD_ENTRY_NONE;
+            if (i % 5 == 4)
+                f.gops.list[i].pts = GVD_NO_PTS;
+        }
+        gvd_scheduler_params params = drive_params(&f, true, 3);
+        params.keeps_times = true;
+        gvd_scheduler *s = start(&params);
+        seen got = drain(s, &f, &seed);
+        REQUIRE(got.status == GVD_EOF);
+        REQUIRE(got.fallback == (leading ? got.frames : 0));
+        stop(&s, &f);
+        fake_free(&f);
+    }
+}
+
 // What was decoded before the error is given first.
 static void test_an_error_comes_in_its_turn(void)
 {
@@ -387,6 +422,7 @@ static void test_sessions_that_do_not_pay(void)
 
 int main(void)
 {
+    test_opaque_packets();
     test_an_error_comes_in_its_turn();
     test_each_fault_is_found_and_mended();
     test_a_mismatch_is_decoded_again();
