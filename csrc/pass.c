@@ -97,6 +97,8 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .frames_ahead = pass->request ? gvd_request_size(pass->request)
                                       : media->header_frames,
         .keeps_times = pass->request,
+        .longest_first =
+            pass->request && gvd_request_count(pass->request) <= pass->batch_size,
     };
     choose_workers(pass, &p);
     int rc = gvd_scheduler_create(&p, &pass->scheduler, err);

@@ -175,6 +175,11 @@ const gvd_index *gvd_request_index(const gvd_request *request)
     return request->index;
 }
 
+int64_t gvd_request_count(const gvd_request *request)
+{
+    return request->items[request->item_count].first_place;
+}
+
 int64_t gvd_request_size(const gvd_request *request)
 {
     const gvd_request *r = request;

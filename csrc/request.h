@@ -31,6 +31,9 @@ int gvd_request_create(const gvd_request_params *params, gvd_request **out,
 const gvd_index *gvd_request_index(const gvd_request *request);
 void gvd_request_free(gvd_request **request);
 
+// Places to be filled.
+int64_t gvd_request_count(const gvd_request *request);
+
 // Packets and jobs to be decoded, at most.
 int64_t gvd_request_size(const gvd_request *request);
 int64_t gvd_request_jobs(const gvd_request *request);

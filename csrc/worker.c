@@ -126,11 +126,19 @@ static void drop_session_locked(gvd_worker *w)
     s->open_sessions--;
 }
 
+// The first that waits; or the longest, but never while all before the first are
+// done: if the others filled the memory, nobody could go on.
 static gvd_job *next_job_locked(const gvd_scheduler *s)
 {
     gvd_job *job = s->head;
-    while (job && job->state != GVD_JOB_WAITING)
-        job = job->next;
+    bool running = false;
+    for (; job && job->state != GVD_JOB_WAITING; job = job->next)
+        running |= job->state == GVD_JOB_RUNNING;
+    if (s->params.longest_first && running)
+        for (gvd_job *other = job; other; other = other->next)
+            if (other->state == GVD_JOB_WAITING &&
+                other->packet_count > job->packet_count)
+                job = other;
     return job && job->packet_count > 0 ? job : NULL;
 }
 

@@ -107,6 +107,7 @@ static void decode_with_faults(uint64_t seed)
         drive_params(&f, true, 1 + draw_below(&seed, 5));
     params.memory_limit = FAKE_FRAME_BYTES * (1 + draw_below(&seed, 80));
     params.place = fake_place;
+    params.longest_first = chance(&seed, 50);
     gvd_scheduler *s = start(&params);
     seen got = drain(s, &f, &seed);
     REQUIRE(got.status == GVD_EOF && got.corrupt == 0);

@@ -69,6 +69,7 @@ static void test_one_frame_of_memory_is_enough(void)
         gvd_scheduler_params params = drive_params(&f, seed % 2, 8);
         params.memory_limit = seed % 3 ? FAKE_FRAME_BYTES : 1;
         params.frame_bytes = seed % 5 ? FAKE_FRAME_BYTES : 0;
+        params.longest_first = seed % 4 > 1;
         gvd_scheduler *s = start(&params);
         seen got = drain(s, &f, &seed);
         REQUIRE(got.status == GVD_EOF);
