@@ -34,7 +34,7 @@ HERE = Path(__file__).resolve().parent
 DRAWS = 10
 NUMBERS = 30
 FPS, STEP = 2, 15  # of a sample; every 15th frame of 30 a second
-WALK = {"do": "walk", "first": 100, "last": 160, "away": 900}
+STEPS = 60  # of a walk from frame to frame
 LIMIT = 6.0  # levels between a peer's frame and ours, on average
 CLEAR = 0.05  # levels by which another frame may be nearer: equal frames
 CPU, CUDA = "gvdecode cpu", "gvdecode cuda"
@@ -238,6 +238,13 @@ def random_case(bench: Bench, gop: int) -> None:
         add_rates(case, NUMBERS, samples, notes)
 
 
+def walk(turn: int) -> Answer:
+    """Each turn elsewhere, so that no frame of the one before is at hand."""
+    first = 100 + 250 * (turn % 4)
+    away = (first + 450) % 900
+    return {"do": "walk", "first": first, "last": first + STEPS, "away": away}
+
+
 def neighbour_case(bench: Bench, gop: int) -> None:
     title = f"neighbour gop{gop}"
     path = bench.clip(title, f"h264_gop{gop}")
@@ -245,12 +252,11 @@ def neighbour_case(bench: Bench, gop: int) -> None:
     if not path or not case.start():
         return
     case.open(path, len(mp4.read_track(Path(path)).sizes))
-    case.ask(WALK)
-    samples, _ = case.seconds([WALK] * bench.options.repeats)
+    case.ask(walk(bench.options.repeats))
+    samples, _ = case.seconds(map(walk, range(bench.options.repeats)))
     for subject in case.subjects:
         case.notes[subject] = [version_of(subject)]
-    first, last = WALK["first"], WALK["last"]
-    add_rates(case, last - first + 1, samples, {})
+    add_rates(case, STEPS + 1, samples, {})
 
 
 def sample_way(case: Case, path: str, way: str) -> Answer:
