@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "batch.h"
 #include "cpu/convert.h"
 #include "cpu/host_pool.h"
 #include "thread.h"
@@ -11,7 +11,7 @@
 // A batch in the making.
 typedef struct draft {
     gvd_batch *batch;
-    int width, height; // of its frames, before they are turned
+    gvd_size size; // of its pictures
     int64_t first_place;
     int pending;   // frames that are still being converted
     bool complete; // takes no more frames
@@ -46,19 +46,27 @@ typedef struct convert_task {
     gvd_assembler *assembler;
     draft *draft;
     gvd_frame *frame;
+    gvd_conversion *conversion; // NULL for what is a picture already
     uint8_t *destination;
 } convert_task;
+
+static int convert(const convert_task *t, gvd_error *err)
+{
+    if (t->conversion)
+        return gvd_cpu_convert(t->conversion, t->frame, t->destination, err);
+    const gvd_plane *picture = &t->frame->planes[0];
+    memcpy(t->destination, picture->data, (size_t)picture->width);
+    return GVD_OK;
+}
 
 static void run_convert(gvd_task *task, bool cancelled)
 {
     convert_task *t = (convert_task *)task;
     gvd_assembler *a = t->assembler;
     gvd_error err = {0};
-    int rc = cancelled
-                 ? GVD_ERR_CLOSED
-                 : gvd_cpu_convert(t->frame, t->destination, a->params.order,
-                                   a->params.orientation, &err);
+    int rc = cancelled ? GVD_ERR_CLOSED : convert(t, &err);
     gvd_frame_unref(&t->frame);
+    gvd_conversion_unref(&t->conversion);
     pthread_mutex_lock(&a->lock);
     if (rc < 0 && a->convert_status == GVD_OK) {
         a->convert_status = rc;
@@ -76,8 +84,24 @@ static void free_draft(draft *d)
     free(d);
 }
 
-// Starts a batch for frames like this one, once the caller has room for it.
-static int start_draft(gvd_assembler *a, const gvd_frame *frame, gvd_error *err)
+static int create_tensor(gvd_assembler *a, gvd_size size, gvd_tensor **out,
+                         gvd_error *err)
+{
+    const gvd_output *output = &a->params.conversions->output;
+    gvd_target *target = a->params.target;
+    int64_t shape[GVD_MAX_DIMS];
+    gvd_output_shape(output, a->params.batch_size, size, shape);
+    int rc = gvd_target_check(target, output->dtype, shape, err);
+    if (rc < 0)
+        return rc;
+    if (target->block.data)
+        return gvd_host_tensor_take(output->dtype, GVD_MAX_DIMS, shape,
+                                    &target->block, out, err);
+    return gvd_host_tensor_create(output->dtype, GVD_MAX_DIMS, shape, out, err);
+}
+
+// Starts a batch for pictures of this size, once the caller has room for it.
+static int start_draft(gvd_assembler *a, gvd_size size, gvd_error *err)
 {
     pthread_mutex_lock(&a->lock);
     while (a->drafts >= a->params.depth && !a->stopped)
@@ -89,16 +113,11 @@ static int start_draft(gvd_assembler *a, const gvd_frame *frame, gvd_error *err)
     draft *d = calloc(1, sizeof *d);
     if (!d)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    d->width = frame->width;
-    d->height = frame->height;
+    d->size = size;
     d->first_place = a->placed;
-    int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(a->params.order, a->params.orientation,
-                         a->params.batch_size, frame->width, frame->height,
-                         shape);
     int rc = gvd_batch_create(a->params.batch_size, &d->batch, err);
     if (rc == GVD_OK)
-        rc = gvd_host_tensor_create(4, shape, &d->batch->tensor, err);
+        rc = create_tensor(a, size, &d->batch->tensor, err);
     if (rc < 0) {
         free_draft(d);
         return rc;
@@ -133,12 +152,12 @@ static void complete_draft(gvd_assembler *a)
     pthread_mutex_unlock(&a->lock);
 }
 
-// True if the draft takes a frame of this size at this slot.
-static bool fits(const gvd_assembler *a, const gvd_frame *frame, int64_t slot)
+// True if the draft takes a picture of this size at this slot.
+static bool fits(const gvd_assembler *a, gvd_size size, int64_t slot)
 {
     const draft *d = a->current;
-    return d && slot < a->params.batch_size && d->width == frame->width &&
-           d->height == frame->height;
+    return d && slot < a->params.batch_size && d->size.width == size.width &&
+           d->size.height == size.height;
 }
 
 static int64_t slot_of(const gvd_assembler *a, const gvd_delivery *delivery,
@@ -155,11 +174,17 @@ static int submit(gvd_assembler *a, gvd_frame *frame, int64_t slot,
                   gvd_error *err)
 {
     convert_task *t = calloc(1, sizeof *t);
-    bool transposed = a->params.orientation & GVD_TRANSPOSE;
-    gvd_frame *facts = t ? gvd_frame_copy_facts(frame, transposed) : NULL;
-    if (!facts) {
+    gvd_frame *facts =
+        t ? gvd_frame_copy_facts(frame, a->params.transposed) : NULL;
+    gvd_conversion *conversion = NULL;
+    int rc = facts ? GVD_OK
+                   : gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    if (rc == GVD_OK && frame->layout != GVD_LAYOUT_OUTPUT)
+        rc = gvd_conversions_get(a->params.conversions, frame, &conversion, err);
+    if (rc < 0) {
+        gvd_frame_unref(&facts);
         free(t);
-        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+        return rc;
     }
     draft *d = a->current;
     d->batch->frames[slot] = facts;
@@ -168,8 +193,10 @@ static int submit(gvd_assembler *a, gvd_frame *frame, int64_t slot,
         .assembler = a,
         .draft = d,
         .frame = gvd_frame_ref(frame),
-        .destination =
-            d->batch->tensor->data + slot * d->batch->tensor->strides[0],
+        .conversion = conversion,
+        .destination = d->batch->tensor->data +
+                       slot * d->batch->tensor->strides[0] *
+                           gvd_dtype_bytes(d->batch->tensor->dtype),
     };
     pthread_mutex_lock(&a->lock);
     d->batch->count++;
@@ -185,15 +212,18 @@ static int submit(gvd_assembler *a, gvd_frame *frame, int64_t slot,
 static int place_frame(gvd_assembler *a, const gvd_delivery *delivery,
                        gvd_error *err)
 {
+    gvd_size size = {0};
     int rc = GVD_OK;
+    if (delivery->place_count > 0)
+        rc = gvd_output_size(a->params.conversions, delivery->frame, &size, err);
     for (int64_t i = 0; rc == GVD_OK && i < delivery->place_count; i++) {
         int64_t slot = slot_of(a, delivery, i);
-        if (!fits(a, delivery->frame, slot)) {
+        if (!fits(a, size, slot)) {
             bool full = !a->current || slot >= a->params.batch_size;
             if (!full && delivery->places)
                 return gvd_fail_sizes(err);
             complete_draft(a);
-            rc = start_draft(a, delivery->frame, err);
+            rc = start_draft(a, size, err);
             slot = slot_of(a, delivery, i);
         }
         if (rc == GVD_OK)

@@ -4,8 +4,8 @@
 // turn comes, so that conversion runs ahead of the caller, on all cores.
 #pragma once
 
+#include "batch.h"
 #include "presenter.h"
-#include "reader.h"
 
 typedef struct gvd_assembler gvd_assembler;
 
@@ -13,8 +13,9 @@ typedef struct gvd_assembler_params {
     // Its scheduler's workers convert; without one this thread does.
     gvd_presenter *presenter;
     int batch_size, depth; // depth batches at most are in the making
-    enum gvd_dimension_order order;
-    enum gvd_orientation orientation;
+    gvd_conversions *conversions;
+    bool transposed; // width and height change places
+    gvd_target *target;
 } gvd_assembler_params;
 
 int gvd_assembler_create(const gvd_assembler_params *params,

@@ -28,8 +28,8 @@ typedef int (*gvd_emit)(void *context, gvd_frame *frame);
 
 // What frames are wanted for.
 enum gvd_pixels {
-    GVD_PIXELS_NATIVE, // the decoded planes
-    GVD_PIXELS_RGB,    // what is no 8-bit 4:2:0 may be given as RGB
+    GVD_PIXELS_NATIVE, // the decoded planes, of YUV
+    GVD_PIXELS_ANY,    // planes of YUV or RGB, to be converted
     GVD_PIXELS_NONE,   // frames without planes will do
 };
 

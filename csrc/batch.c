@@ -41,9 +41,29 @@ int gvd_batch_drop_planes(gvd_batch *batch, bool transposed, gvd_error *err)
     return GVD_OK;
 }
 
+int gvd_target_check(const gvd_target *target, enum gvd_dtype dtype,
+                     const int64_t shape[GVD_MAX_DIMS], gvd_error *err)
+{
+    int64_t bytes = gvd_dtype_bytes(dtype);
+    for (int i = 0; i < GVD_MAX_DIMS; i++)
+        bytes *= shape[i];
+    if (!target->block.data || bytes == target->bytes)
+        return GVD_OK;
+    return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                    "the frames are of another size than the file says and do "
+                    "not fit into out; size= makes them fit");
+}
+
+void gvd_target_release(gvd_target *target)
+{
+    if (target->block.release)
+        target->block.release(target->block.handle);
+    *target = (gvd_target){0};
+}
+
 int gvd_fail_sizes(gvd_error *err)
 {
     return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                    "the frames differ in size and cannot be one array; ask "
-                    "for those of each size apart, or for native ones");
+                    "the frames differ in size and cannot be one array; size= "
+                    "makes them one size, and native ones may differ");
 }

@@ -1,7 +1,20 @@
 // Making a gvd_batch, for the two parts that do: assembler.c and pass.c.
 #pragma once
 
+#include "conversion.h"
 #include "reader.h"
+
+// Memory of the caller's for the only batch; without data there is none. Who
+// takes it leaves it empty.
+typedef struct gvd_target {
+    gvd_block block;
+    int64_t bytes;
+} gvd_target;
+
+// An error where the batch would be of another size.
+int gvd_target_check(const gvd_target *target, enum gvd_dtype dtype,
+                     const int64_t shape[GVD_MAX_DIMS], gvd_error *err);
+void gvd_target_release(gvd_target *target);
 
 // Room for `capacity` frames; count is 0.
 int gvd_batch_create(int capacity, gvd_batch **out, gvd_error *err);

@@ -5,13 +5,23 @@
 
 #include <stdlib.h>
 
+DLDataType gvd_dlpack_type(enum gvd_dtype dtype)
+{
+    static const uint8_t codes[] = {
+        [GVD_UINT8] = GVD_DL_UINT,    [GVD_UINT16] = GVD_DL_UINT,
+        [GVD_FLOAT16] = GVD_DL_FLOAT, [GVD_BFLOAT16] = GVD_DL_BFLOAT,
+        [GVD_FLOAT32] = GVD_DL_FLOAT,
+    };
+    return (DLDataType){codes[dtype], (uint8_t)(8 * gvd_dtype_bytes(dtype)), 1};
+}
+
 static DLTensor describe(gvd_tensor *tensor)
 {
     return (DLTensor){
         .data = tensor->data,
         .device = {tensor->device.type, tensor->device.id},
         .ndim = tensor->ndim,
-        .dtype = {GVD_DL_UINT, (uint8_t)tensor->bits, 1},
+        .dtype = gvd_dlpack_type(tensor->dtype),
         .shape = tensor->shape,
         .strides = tensor->strides,
     };

@@ -15,13 +15,22 @@
 #define GVD_DLPACK_MAJOR 1
 #define GVD_DLPACK_MINOR 3
 
+// DLDataType.code
 enum {
-    GVD_DL_UINT = 1, // DLDataType.code
+    GVD_DL_UINT = 1,
+    GVD_DL_FLOAT = 2,
+    GVD_DL_BFLOAT = 4,
 };
 
+// DLManagedTensorVersioned.flags
 enum {
+    GVD_DL_READ_ONLY = 1 << 0,
     GVD_DL_IS_COPIED = 1 << 1, // the consumer is the only owner
 };
+
+// DLDevice.device_type: host memory that CUDA has pinned. The others that are
+// used here are enum gvd_device_type.
+#define GVD_DL_CUDA_HOST 3
 
 typedef struct DLPackVersion {
     uint32_t major, minor;
@@ -92,6 +101,8 @@ _Static_assert(sizeof(DLTensor) == 48, "DLPack ABI");
 _Static_assert(sizeof(DLManagedTensor) == 64, "DLPack ABI");
 _Static_assert(sizeof(DLManagedTensorVersioned) == 80, "DLPack ABI");
 _Static_assert(sizeof(DLPackExchangeAPI) == 56, "DLPack ABI");
+
+DLDataType gvd_dlpack_type(enum gvd_dtype dtype);
 
 // Exports a tensor: the result holds a reference of its own and is freed by its
 // deleter. Shape and strides are always filled. `flags` is GVD_DL_IS_COPIED

@@ -24,10 +24,13 @@ static void release_facts(gvd_frame *frame)
 void gvd_frame_set_facts(gvd_frame *to, const gvd_frame *from)
 {
     to->layout = from->layout;
+    to->output_width = from->output_width;
+    to->output_height = from->output_height;
     to->pixel_format = from->pixel_format;
     to->width = from->width;
     to->height = from->height;
     to->color = from->color;
+    to->depth = from->depth;
     to->ordinal = from->ordinal;
     to->number = from->number;
     to->pts = from->pts;
@@ -56,17 +59,38 @@ gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame, bool transposed)
     return facts;
 }
 
+void gvd_frame_set_output(gvd_frame *frame, uint8_t *data, int64_t bytes,
+                          int width, int height)
+{
+    frame->layout = GVD_LAYOUT_OUTPUT;
+    frame->output_width = width;
+    frame->output_height = height;
+    frame->plane_count = 1;
+    frame->sample_bytes = 1;
+    frame->planes[0] = (gvd_plane){data, (ptrdiff_t)bytes, (int)bytes, 1, 1};
+}
+
 int64_t gvd_frame_bytes(const gvd_frame *frame)
 {
     int64_t bytes = 0;
     for (int i = 0; i < frame->plane_count; i++) {
         const gvd_plane *p = &frame->planes[i];
-        int64_t row = (int64_t)p->width * frame->sample_bytes;
-        if (frame->layout == GVD_LAYOUT_RGB24)
-            row *= 3;
-        bytes += row * p->height;
+        bytes += (int64_t)p->width * frame->sample_bytes * p->height;
     }
     return bytes;
+}
+
+bool gvd_frame_is_like(const gvd_frame *a, const gvd_frame *b)
+{
+    return a->layout == b->layout && a->width == b->width &&
+           a->height == b->height && a->depth == b->depth &&
+           a->sample_bytes == b->sample_bytes &&
+           a->plane_count == b->plane_count &&
+           a->color.matrix == b->color.matrix &&
+           a->color.full_range == b->color.full_range &&
+           a->color.limited_range == b->color.limited_range &&
+           a->planes[1].width == b->planes[1].width &&
+           a->planes[1].height == b->planes[1].height;
 }
 
 bool gvd_frame_is_420p8(const gvd_frame *frame)

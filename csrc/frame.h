@@ -21,14 +21,15 @@ enum gvd_memory {
 };
 
 enum gvd_layout {
-    GVD_LAYOUT_YUV,   // Y, U, V (or Y alone): pixel_step tells interleaving
-    GVD_LAYOUT_RGB24, // one plane of packed R, G, B bytes
+    GVD_LAYOUT_YUV,    // Y, U, V, or Y alone, or of matrix 0 G, B, R
+    GVD_LAYOUT_OUTPUT, // plane 0 is one row of bytes: a picture of the output
 };
 
 // As in H.273 and AVColorSpace: 1 BT.709, 5 and 6 BT.601, 9 BT.2020 ...
 typedef struct gvd_color {
     int matrix; // 2: unspecified
     bool full_range;
+    bool limited_range; // said to be so: what is not said is limited in YCbCr
 } gvd_color;
 
 typedef struct gvd_plane {
@@ -56,8 +57,10 @@ struct gvd_frame {
     int width, height;
     int plane_count;
     int sample_bytes; // 1 or 2
+    int depth;        // bits of a sample, the low ones
     gvd_plane planes[GVD_MAX_PLANES];
     gvd_color color;
+    int output_width, output_height; // of GVD_LAYOUT_OUTPUT
 
     int64_t ordinal;  // of its packet in the stream, counted from 0
     int64_t number;   // in presentation order, once the reader knows it
@@ -73,6 +76,10 @@ struct gvd_frame {
 gvd_frame *gvd_frame_ref(gvd_frame *frame);
 void gvd_frame_unref(gvd_frame **frame);
 
+// The frame is a picture of the output, of so many bytes in a row.
+void gvd_frame_set_output(gvd_frame *frame, uint8_t *data, int64_t bytes,
+                          int width, int height);
+
 // What is known of a frame, without its planes.
 void gvd_frame_set_facts(gvd_frame *to, const gvd_frame *from);
 
@@ -83,5 +90,8 @@ gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame, bool transposed);
 // Bytes of all planes without padding.
 int64_t gvd_frame_bytes(const gvd_frame *frame);
 
-// True for what the kernels of this version convert: 8-bit 4:2:0.
+// True for frames whose pixels mean the same: of one size, format and colour.
+bool gvd_frame_is_like(const gvd_frame *a, const gvd_frame *b);
+
+// True for 8-bit 4:2:0.
 bool gvd_frame_is_420p8(const gvd_frame *frame);

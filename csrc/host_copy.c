@@ -12,7 +12,7 @@ static void copy_row(uint8_t *to, const gvd_tensor *t, const uint8_t *from)
 {
     int last = t->ndim - 1;
     int64_t count = t->shape[last];
-    size_t size = (size_t)t->bits / 8;
+    size_t size = (size_t)gvd_dtype_bytes(t->dtype);
     ptrdiff_t step = (ptrdiff_t)(t->strides[last] * (int64_t)size);
     if (step == (ptrdiff_t)size) {
         memcpy(to, from, (size_t)count * size);
@@ -26,7 +26,7 @@ static void copy_row(uint8_t *to, const gvd_tensor *t, const uint8_t *from)
 static void copy_rows(uint8_t *to, const gvd_tensor *t)
 {
     int64_t at[GVD_MAX_DIMS] = {0};
-    int64_t size = t->bits / 8;
+    int64_t size = gvd_dtype_bytes(t->dtype);
     int64_t row_bytes = t->shape[t->ndim - 1] * size;
     int64_t rows = row_bytes ? gvd_tensor_bytes(t) / row_bytes : 0;
     for (int64_t row = 0; row < rows; row++) {
@@ -73,7 +73,7 @@ int gvd_tensor_copy_to_host(gvd_tensor *tensor, gvd_tensor **out,
     gvd_ref_init(&copy->ref);
     copy->ops = &ops;
     copy->data = memory;
-    copy->bits = tensor->bits;
+    copy->dtype = tensor->dtype;
     copy->device = (gvd_device){GVD_DEVICE_CPU, 0};
     gvd_tensor_set_shape(copy, tensor->ndim, tensor->shape);
     int rc = gvd_tensor_copy_dense(tensor, memory, err);

@@ -13,6 +13,7 @@
 #include "cuda/device.h"
 #include "presenter.h"
 #include "reader_impl.h"
+#include "shrink.h"
 #include "supply.h"
 #include "thread.h"
 
@@ -27,7 +28,6 @@ struct gvd_pass {
     gvd_request *request;     // or NULL: all frames
     gvd_scheduler *scheduler; // NULL where nothing has to be decoded
     gvd_assembler *assembler; // RGB on the CPU
-    enum gvd_orientation orientation;
     int batch_size;
     int cores;     // that this process may use
     pid_t process; // whose threads the stages have
@@ -42,6 +42,7 @@ struct gvd_pass {
     gvd_delivery delivery;   // not all of it is placed
     int64_t placed;          // places of the delivery that are
     int64_t first_place;     // of the batch
+    gvd_target target;       // until the batch is made
     int end; // GVD_OK while frames come, then GVD_EOF or an error
     gvd_error end_error;
 };
@@ -49,7 +50,7 @@ struct gvd_pass {
 static int place_frame(void *context, gvd_frame **frame, gvd_error *err)
 {
     gvd_pass *pass = context;
-    return gvd_cuda_place(pass->reader->device.id, frame, err);
+    return gvd_frame_settle(pass->reader, frame, err);
 }
 
 // --- opening ---
@@ -78,9 +79,9 @@ static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
 
 static int create_scheduler(gvd_pass *pass, gvd_error *err)
 {
-    const gvd_reader *r = pass->reader;
+    gvd_reader *r = pass->reader;
     bool cuda = r->device.type == GVD_DEVICE_CUDA;
-    bool native = r->params.output == GVD_OUTPUT_NATIVE;
+    bool native = r->params.output.native;
     const gvd_stream *stream = gvd_source_stream(pass->supply.source);
     const gvd_media *media = &stream->media;
     gvd_scheduler_params p = {
@@ -88,12 +89,12 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .fallback = r->backend->checked ? &gvd_cpu : NULL,
         .session = {.stream = stream,
                     .device = r->device.id,
-                    .pixels = native ? GVD_PIXELS_NATIVE : GVD_PIXELS_RGB},
-        .place = cuda ? place_frame : NULL,
+                    .pixels = native ? GVD_PIXELS_NATIVE : GVD_PIXELS_ANY},
+        .place = place_frame,
         .read = gvd_supply_read,
         .context = &pass->supply,
         .memory_limit = r->params.memory_limit,
-        .frame_bytes = (int64_t)media->width * media->height * 3 / 2,
+        .frame_bytes = gvd_frame_expected_bytes(r, media),
         .frames_ahead = pass->request ? gvd_request_size(pass->request)
                                       : media->header_frames,
         .keeps_times = pass->request,
@@ -113,7 +114,7 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
 static int create_stages(gvd_pass *pass, gvd_error *err)
 {
     gvd_reader *r = pass->reader;
-    bool native = r->params.output == GVD_OUTPUT_NATIVE;
+    bool native = r->params.output.native;
     int rc = pass->supplied ? create_scheduler(pass, err) : GVD_OK;
     pass->presenter = (gvd_presenter){
         .scheduler = pass->scheduler,
@@ -127,8 +128,9 @@ static int create_stages(gvd_pass *pass, gvd_error *err)
         .batch_size = pass->batch_size,
         // Two batches ahead, or enough small ones to keep every core busy.
         .depth = 2 + 2 * pass->cores / pass->batch_size,
-        .order = r->params.order,
-        .orientation = pass->orientation,
+        .conversions = &r->conversions,
+        .transposed = r->orientation & GVD_TRANSPOSE,
+        .target = &pass->target,
     };
     return gvd_assembler_create(&p, &pass->assembler, err);
 }
@@ -148,7 +150,7 @@ static int create_request(gvd_pass *pass, const gvd_pass_params *params,
         .count = params->count,
         .extra = params->extra,
         .extra_end = params->extra_end,
-        .have = r->params.output == GVD_OUTPUT_NATIVE ? NULL : have_frame,
+        .have = r->params.output.native ? NULL : have_frame,
         .context = &r->cache,
     };
     if (!p.index)
@@ -175,16 +177,18 @@ static int take_source(gvd_pass *pass, gvd_error *err)
 int gvd_pass_open(gvd_reader *reader, const gvd_pass_params *params,
                   gvd_pass **out, gvd_error *err)
 {
+    gvd_target target = {params->target, params->target_bytes};
     gvd_pass *pass = calloc(1, sizeof *pass);
-    if (!pass)
+    if (!pass) {
+        gvd_target_release(&target);
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    pass->target = target;
     gvd_ref_get(&reader->ref);
     pass->reader = reader;
     pass->batch_size = params->batch_size;
     pass->cores = gvd_cpu_cores();
     pass->process = getpid();
-    if (reader->params.upright)
-        pass->orientation = (enum gvd_orientation)reader->orientation;
     pthread_mutex_init(&pass->lock, NULL);
     gvd_cond_init(&pass->idle);
     int rc = params->numbers ? create_request(pass, params, err) : GVD_OK;
@@ -237,6 +241,7 @@ void gvd_pass_close(gvd_pass **pass)
     gvd_request_free(&p->request);
     gvd_frame_unref(&p->delivery.frame);
     gvd_batch_free(&p->ready);
+    gvd_target_release(&p->target);
     gvd_reader_unref(&p->reader);
     pthread_cond_destroy(&p->idle);
     pthread_mutex_destroy(&p->lock);
@@ -244,11 +249,6 @@ void gvd_pass_close(gvd_pass **pass)
 }
 
 // --- collecting ---
-
-static bool same_size(const gvd_frame *a, const gvd_frame *b)
-{
-    return a->width == b->width && a->height == b->height;
-}
 
 static const gvd_frame *any_frame(const gvd_batch *batch)
 {
@@ -276,12 +276,23 @@ static bool place_delivery(gvd_pass *p)
     return batch->count == p->batch_size;
 }
 
-// True if the frame may not be in the batch: a batch is of one size.
-static bool is_misfit(const gvd_pass *p)
+// GVD_OK, or GVD_AGAIN where the frame may not be in the batch, which is of one
+// size.
+static int check_size(const gvd_pass *p, gvd_error *err)
 {
+    gvd_reader *r = p->reader;
     const gvd_frame *first = any_frame(p->ready);
-    return p->reader->params.output != GVD_OUTPUT_NATIVE && first &&
-           p->delivery.place_count > 0 && !same_size(first, p->delivery.frame);
+    if (r->params.output.native || !first || p->delivery.place_count == 0)
+        return GVD_OK;
+    gvd_size size = {0}, others = {0};
+    int rc = gvd_output_size(&r->conversions, p->delivery.frame, &size, err);
+    if (rc == GVD_OK)
+        rc = gvd_output_size(&r->conversions, first, &others, err);
+    if (rc < 0)
+        return rc;
+    return size.width == others.width && size.height == others.height
+               ? GVD_OK
+               : GVD_AGAIN;
 }
 
 static int next_delivery(gvd_pass *p, double start, int timeout_ms)
@@ -310,13 +321,14 @@ static int collect(gvd_pass *p, double start, int timeout_ms, gvd_error *err)
             p->delivery.frame ? GVD_OK : next_delivery(p, start, timeout_ms);
         if (rc == GVD_AGAIN)
             return rc;
-        bool misfit = rc == GVD_OK && is_misfit(p);
-        if (misfit && p->request)
+        if (rc == GVD_OK)
+            rc = check_size(p, &p->end_error);
+        if (rc == GVD_AGAIN && p->request)
             rc = gvd_fail_sizes(&p->end_error);
-        if (rc != GVD_OK)
-            p->end = rc;
+        if (rc == GVD_OK || rc == GVD_AGAIN)
+            complete = rc == GVD_AGAIN || place_delivery(p);
         else
-            complete = misfit || place_delivery(p);
+            p->end = rc;
     }
     if (p->end < 0 && p->request)
         gvd_batch_free(&p->ready);
@@ -327,19 +339,32 @@ static int collect(gvd_pass *p, double start, int timeout_ms, gvd_error *err)
 static int finish_batch(gvd_pass *p, const gvd_allocator *allocator,
                         gvd_error *err)
 {
-    const gvd_reader *r = p->reader;
+    gvd_reader *r = p->reader;
     gvd_batch *batch = p->ready;
     if (!batch || batch->count == 0) {
         *err = p->end_error;
         return p->end;
     }
-    if (r->params.output == GVD_OUTPUT_NATIVE)
+    if (r->params.output.native)
         return GVD_OK;
-    int rc = gvd_cuda_convert(r->device.id, batch->frames, batch->count,
-                              r->params.order, p->orientation, allocator,
-                              &batch->tensor, err);
+    gvd_cuda_batch frames = {
+        .device = r->device.id,
+        .frames = batch->frames,
+        .count = batch->count,
+        .conversions = &r->conversions,
+        .allocator = allocator,
+        .target = &p->target.block,
+    };
+    int rc = gvd_output_size(&r->conversions, batch->frames[0], &frames.size,
+                             err);
+    int64_t shape[GVD_MAX_DIMS];
+    gvd_output_shape(&r->params.output, batch->count, frames.size, shape);
     if (rc == GVD_OK)
-        rc = gvd_batch_drop_planes(batch, p->orientation & GVD_TRANSPOSE, err);
+        rc = gvd_target_check(&p->target, r->params.output.dtype, shape, err);
+    if (rc == GVD_OK)
+        rc = gvd_cuda_convert(&frames, &batch->tensor, err);
+    if (rc == GVD_OK)
+        rc = gvd_batch_drop_planes(batch, r->orientation & GVD_TRANSPOSE, err);
     if (rc < 0) {
         gvd_batch_free(&p->ready);
         p->end = rc;

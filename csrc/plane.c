@@ -57,7 +57,7 @@ int gvd_plane_tensor(gvd_frame *frame, int plane, gvd_tensor **out,
         .shape = {p->height, p->width},
         .strides = {p->stride / frame->sample_bytes,
                     p->step / frame->sample_bytes},
-        .bits = frame->sample_bytes * 8,
+        .dtype = frame->sample_bytes == 2 ? GVD_UINT16 : GVD_UINT8,
         .device = {host ? GVD_DEVICE_CPU : GVD_DEVICE_CUDA, frame->device},
     };
     gvd_ref_init(&view->tensor.ref);

@@ -81,7 +81,6 @@ static int choose_backend(gvd_reader *r, gvd_error *err)
         return GVD_OK;
     gvd_error reason = {0};
     gvd_cuda_use_case use = {
-        .native = r->params.output == GVD_OUTPUT_NATIVE,
         .inexact = r->params.allow_inexact,
     };
     int rc = gvd_cuda_can_decode(r->device.id, &r->media, &use, &reason);
@@ -118,6 +117,7 @@ int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     gvd_ref_init(&r->ref);
     gvd_frame_cache_init(&r->cache);
+    gvd_conversions_init(&r->conversions, &params->output, GVD_UPRIGHT);
     pthread_mutex_init(&r->lock, NULL);
     int rc = copy_params(r, params, err);
     if (rc == GVD_OK)
@@ -128,7 +128,10 @@ int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
         r->media = gvd_source_stream(r->source)->media;
         r->seekable = r->media.seekable;
         r->time_base = r->media.time_base;
-        r->orientation = r->media.orientation;
+        r->orientation =
+            params->upright ? (enum gvd_orientation)r->media.orientation
+                            : GVD_UPRIGHT;
+        r->conversions.orientation = r->orientation;
         rc = choose_backend(r, err);
         if (rc < 0)
             gvd_error_prefix(err, "%s: ", r->params.url);
@@ -150,6 +153,7 @@ void gvd_reader_unref(gvd_reader **reader)
     gvd_scan_free(&r->scan);
     gvd_index_unref(&r->index);
     gvd_frame_cache_destroy(&r->cache);
+    gvd_conversions_destroy(&r->conversions);
     pthread_mutex_destroy(&r->lock);
     free((char *)r->params.url);
     free((char *)r->params.ca_file);
@@ -201,6 +205,30 @@ const gvd_media *gvd_reader_media(gvd_reader *reader)
     pthread_mutex_unlock(&reader->lock);
     gvd_source_close(&full);
     return &reader->media;
+}
+
+int gvd_reader_shape(gvd_reader *reader, int count, int64_t shape[GVD_MAX_DIMS],
+                     gvd_error *err)
+{
+    // Its size is all that counts.
+    const gvd_frame frame = {
+        .width = reader->media.width,
+        .height = reader->media.height,
+        .depth = 8,
+        .sample_bytes = 1,
+        .plane_count = 1,
+    };
+    gvd_conversion *c = NULL;
+    int rc = gvd_conversion_create(&reader->params.output, reader->orientation,
+                                   &frame, &c, err);
+    if (rc < 0) {
+        gvd_error_prefix(err, "%s: ", reader->params.url);
+        return rc;
+    }
+    const gvd_size size = {c->height, c->width};
+    gvd_output_shape(&c->output, count, size, shape);
+    gvd_conversion_unref(&c);
+    return GVD_OK;
 }
 
 gvd_rational gvd_reader_time_base(const gvd_reader *reader)

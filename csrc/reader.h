@@ -11,20 +11,15 @@
 
 #include "index.h"
 #include "media.h"
+#include "output.h"
 #include "stats.h"
 #include "tensor.h"
-
-enum gvd_output {
-    GVD_OUTPUT_RGB24,
-    GVD_OUTPUT_NATIVE, // the decoded planes themselves
-};
 
 typedef struct gvd_reader_params {
     const char *url;   // path or URL, UTF-8 (or the file system's bytes)
     int stream_index;  // the container's number, or -1: the best video stream
     gvd_device device; // type 0: a GPU where there is one, else the CPU
-    enum gvd_output output;
-    enum gvd_dimension_order order;
+    gvd_output output;
     bool upright;         // RGB is turned as the container says
     bool allow_inexact;   // NVDEC may decode what leaves rounding open
     int sessions;         // decoders at once, or 0: as many as it pays
@@ -34,7 +29,7 @@ typedef struct gvd_reader_params {
 
 typedef struct gvd_batch {
     int count, capacity;
-    gvd_tensor *tensor; // RGB: (count, 3, H, W) or (count, H, W, 3); else NULL
+    gvd_tensor *tensor; // of gvd_reader_shape; NULL in native output
     gvd_frame **frames; // count frames; their planes only where tensor is NULL
 } gvd_batch;
 
@@ -57,6 +52,12 @@ gvd_device gvd_reader_device(const gvd_reader *reader);
 const char *gvd_reader_backend(const gvd_reader *reader); // "nvdec", "cpu"
 const char *gvd_reader_fallback_reason(const gvd_reader *reader); // or NULL
 
+// The shape of `count` frames as they are given, after what the container says
+// of their size: GVD_ERR_ARGUMENT where the crop lies outside of them or nothing
+// would be left.
+int gvd_reader_shape(gvd_reader *reader, int count, int64_t shape[GVD_MAX_DIMS],
+                     gvd_error *err);
+
 // Makes the index, for about timeout_ms a call: GVD_OK once it is there,
 // GVD_AGAIN, or an error.
 int gvd_reader_build_index(gvd_reader *reader, int timeout_ms, gvd_error *err);
@@ -72,6 +73,10 @@ typedef struct gvd_pass_params {
     const int64_t *numbers;
     int64_t count;
     int64_t extra, extra_end; // [extra, extra_end): kept for later requests
+    // Memory for the only batch, dense, of gvd_reader_shape and on the reader's
+    // device; without data: none. The pass takes it over and its tensor has it.
+    gvd_block target;
+    int64_t target_bytes;
 } gvd_pass_params;
 
 // Starts to decode. The first pass takes the source as it was opened, later

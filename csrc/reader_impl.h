@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "conversion.h"
 #include "frame_cache.h"
 #include "reader.h"
 #include "ref.h"
@@ -18,8 +19,9 @@ struct gvd_reader {
     char fallback_reason[256];
     bool seekable; // the source can be opened again
     gvd_rational time_base;
-    int orientation;       // as the container says
-    gvd_frame_cache cache; // of requests in RGB
+    enum gvd_orientation orientation; // that frames are given in
+    gvd_frame_cache cache; // of requests, unless they are native
+    gvd_conversions conversions;
 
     pthread_mutex_t lock;
     // Guarded by lock.

@@ -28,7 +28,7 @@ typedef struct gvd_scheduler_params {
     const gvd_backend *backend;
     const gvd_backend *fallback; // for checked backends, else NULL
     gvd_session_params session;  // emit and context are the scheduler's
-    // Moves a frame of a CPU decoder to where the reader wants it, or NULL.
+    // Moves a frame to where, or makes it what, the reader wants, or NULL.
     int (*place)(void *context, gvd_frame **frame, gvd_error *err);
     // The next packet in file order, and the jobs that it belongs to; feeder
     // thread only.

@@ -106,6 +106,7 @@ static void describe_color(gvd_media *media, const AVCodecParameters *codec)
     media->color.matrix = (int)codec->color_space;
     media->color.full_range = codec->color_range == AVCOL_RANGE_JPEG ||
                               codec->format == AV_PIX_FMT_YUVJ420P;
+    media->color.limited_range = codec->color_range == AVCOL_RANGE_MPEG;
 }
 
 // The matrix gives a pixel's place as x' = ax + cy, y' = bx + dy. Its rotation

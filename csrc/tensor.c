@@ -27,7 +27,7 @@ void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape)
 
 int64_t gvd_tensor_bytes(const gvd_tensor *tensor)
 {
-    int64_t bytes = tensor->bits / 8;
+    int64_t bytes = gvd_dtype_bytes(tensor->dtype);
     for (int i = 0; i < tensor->ndim; i++)
         bytes *= tensor->shape[i];
     return bytes;
@@ -42,19 +42,6 @@ bool gvd_tensor_is_contiguous(const gvd_tensor *tensor)
         stride *= tensor->shape[i];
     }
     return true;
-}
-
-void gvd_tensor_rgb_shape(enum gvd_dimension_order order,
-                          enum gvd_orientation orientation, int count,
-                          int width, int height, int64_t shape[GVD_MAX_DIMS])
-{
-    const bool transposed = orientation & GVD_TRANSPOSE;
-    const int columns = transposed ? height : width;
-    const int rows = transposed ? width : height;
-    shape[0] = count;
-    shape[1] = order == GVD_NCHW ? 3 : rows;
-    shape[2] = order == GVD_NCHW ? rows : columns;
-    shape[3] = order == GVD_NCHW ? columns : 3;
 }
 
 gvd_placement gvd_placement_for(enum gvd_dimension_order order,

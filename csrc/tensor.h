@@ -38,6 +38,20 @@ typedef struct gvd_tensor_ops {
                    gvd_error *err);
 } gvd_tensor_ops;
 
+enum gvd_dtype {
+    GVD_UINT8,
+    GVD_UINT16,
+    GVD_FLOAT16,
+    GVD_BFLOAT16,
+    GVD_FLOAT32,
+};
+
+// Bytes of one element.
+static inline int gvd_dtype_bytes(enum gvd_dtype dtype)
+{
+    return dtype == GVD_UINT8 ? 1 : dtype == GVD_FLOAT32 ? 4 : 2;
+}
+
 struct gvd_tensor {
     gvd_ref ref;
     const gvd_tensor_ops *ops;
@@ -46,7 +60,7 @@ struct gvd_tensor {
     int ndim;
     int64_t shape[GVD_MAX_DIMS];
     int64_t strides[GVD_MAX_DIMS]; // in elements
-    int bits;                      // of one element: 8 or 16, unsigned
+    enum gvd_dtype dtype;
     gvd_device device;
 };
 
@@ -94,12 +108,6 @@ enum gvd_orientation {
     GVD_TRANSPOSE_OTHER = 7, // along the other diagonal
     GVD_ORIENTATIONS = 8,
 };
-
-// The shape of `count` RGB pictures. Width and height are those before turning,
-// here and below.
-void gvd_tensor_rgb_shape(enum gvd_dimension_order order,
-                          enum gvd_orientation orientation, int count,
-                          int width, int height, int64_t shape[GVD_MAX_DIMS]);
 
 // Where the bytes of a picture go in a dense one: channel c of the pixel in
 // column x and row y to first + x * column + y * row + c * channel.

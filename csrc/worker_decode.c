@@ -152,7 +152,7 @@ int gvd_worker_emit(void *worker, gvd_frame *frame)
         w->skip--;
         rc = GVD_AGAIN;
     }
-    if (rc == GVD_OK && s->params.place && frame->memory == GVD_MEMORY_HOST)
+    if (rc == GVD_OK && s->params.place)
         rc = s->params.place(s->params.context, &frame, &w->error);
     if (rc != GVD_OK) {
         gvd_frame_unref(&frame);

@@ -2,30 +2,26 @@
 // the arithmetic that uses the result is in yuv.h and on the GPU.
 #include "yuv.h"
 
-struct luma_weights {
-    double red, blue;
-};
-
-// Kr and Kb of H.273, table 4. False for what is not defined by such a pair.
-static bool find_weights(int matrix, struct luma_weights *w)
+bool gvd_yuv_find_weights(int matrix, gvd_yuv_weights *weights)
 {
+    gvd_yuv_weights *w = weights;
     switch (matrix) {
     case 1: // BT.709
-        *w = (struct luma_weights){0.2126, 0.0722};
+        *w = (gvd_yuv_weights){0.2126, 0.0722};
         return true;
     case 4: // FCC
-        *w = (struct luma_weights){0.30, 0.11};
+        *w = (gvd_yuv_weights){0.30, 0.11};
         return true;
     case 2: // unspecified
     case 5: // BT.601, 625 lines
     case 6: // BT.601, 525 lines
-        *w = (struct luma_weights){0.299, 0.114};
+        *w = (gvd_yuv_weights){0.299, 0.114};
         return true;
     case 7: // SMPTE 240M
-        *w = (struct luma_weights){0.212, 0.087};
+        *w = (gvd_yuv_weights){0.212, 0.087};
         return true;
     case 9: // BT.2020, non-constant luminance
-        *w = (struct luma_weights){0.2627, 0.0593};
+        *w = (gvd_yuv_weights){0.2627, 0.0593};
         return true;
     default:
         return false;
@@ -38,14 +34,10 @@ static short to_fixed(double value, double one)
     return (short)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-int gvd_yuv_matrix_init(struct gvd_yuv_matrix *m, gvd_color color,
-                        gvd_error *err)
+void gvd_yuv_matrix_init(struct gvd_yuv_matrix *m, gvd_color color,
+                         const gvd_yuv_weights *weights)
 {
-    struct luma_weights w;
-    if (!find_weights(color.matrix, &w))
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "colour matrix %d cannot be converted to RGB",
-                        color.matrix);
+    const gvd_yuv_weights w = *weights;
     const double luma_one = 1 << 14, chroma_one = 1 << 13;
     double green = 1.0 - w.red - w.blue;
     double luma = color.full_range ? 1.0 : 255.0 / 219.0;
@@ -59,5 +51,4 @@ int gvd_yuv_matrix_init(struct gvd_yuv_matrix *m, gvd_color color,
         .cgv = to_fixed(-chroma * (1.0 - w.red) * w.red / green, chroma_one),
         .cbu = to_fixed(chroma * (1.0 - w.blue), chroma_one),
     };
-    return GVD_OK;
 }

@@ -72,10 +72,16 @@ GVD_YUV_INLINE unsigned char gvd_yuv_clip(int sum)
 #include "frame.h"
 #include "status.h"
 
-// Fills in the coefficients for a frame's colour tags; unspecified (2) is
-// BT.601, as in FFmpeg. GVD_ERR_UNSUPPORTED for matrices that are no plain
-// YCbCr or that have no definition (0, 3, 8, 10 and up).
-int gvd_yuv_matrix_init(struct gvd_yuv_matrix *m, gvd_color color,
-                        gvd_error *err);
+// The shares of red and of blue in luma.
+typedef struct gvd_yuv_weights {
+    double red, blue;
+} gvd_yuv_weights;
+
+// Those of H.273's table 4; unspecified (2) is BT.601, as in FFmpeg. False for
+// matrices that are no plain YCbCr or that have no definition (0, 3, 8, 10 ...).
+bool gvd_yuv_find_weights(int matrix, gvd_yuv_weights *weights);
+
+void gvd_yuv_matrix_init(struct gvd_yuv_matrix *m, gvd_color color,
+                         const gvd_yuv_weights *weights);
 
 #endif

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from gvdecode.index import VideoIndex
 from gvdecode.lazy import np
 from gvdecode.metadata import VideoMetadata
 from gvdecode.neighbours import Neighbours
+from gvdecode.output import Output
 
 __all__ = ["FrameAccess"]
 
@@ -31,8 +31,7 @@ class FrameAccess(ABC):
     """Frames by number or time; `VideoDecoder` is the only subclass."""
 
     _name: str
-    _native: bool
-    _nhwc: bool
+    _output: Output
     _process: int
     _reader: _core.Reader
 
@@ -54,6 +53,8 @@ class FrameAccess(ABC):
         batch_size: int,
         wanted: Numbers | None = None,
         extra: tuple[int, int] = (0, 0),
+        out: object = None,
+        one: bool = False,
     ) -> Batches: ...
 
     @property
@@ -82,52 +83,62 @@ class FrameAccess(ABC):
             return self.get_frames_in_range(key.start, key.stop, key.step)
         return self.get_frame_at(key)
 
-    def get_frame_at(self, index: SupportsIndex) -> Frame:
+    def get_frame_at(self, index: SupportsIndex, *, out: object = None) -> Frame:
         """The frame of a number from 0; negative numbers count from the end.
 
         IndexError where there is none. Where such calls walk through a video,
         forward or backward, the frames that come next are decoded at once.
         """
         count = len(self.index)
-        return self._fetch_one(frame_numbers.one(index, count))
+        return self._fetch_one(frame_numbers.one(index, count), out)
 
-    def get_frames_at(self, indices: Iterable[SupportsIndex]) -> FrameBatch:
+    def get_frames_at(
+        self, indices: Iterable[SupportsIndex], *, out: object = None
+    ) -> FrameBatch:
         """The frames of some numbers, in their order, repeated ones too.
 
         indices: a list, a range, a NumPy array, a CPU torch tensor ...
         Each frame has memory of its own. Raises IndexError for a number out of
         range and `UnsupportedError` where the frames have several sizes, unless
-        they are native: they come as a sequence.
+        `size` makes them equal or they are native: they come as a sequence.
         """
-        return self._fetch(frame_numbers.many(indices, len(self.index)))
+        return self._fetch(frame_numbers.many(indices, len(self.index)), out)
 
     def get_frames_in_range(
         self,
         start: SupportsIndex | None,
         stop: SupportsIndex | None = None,
         step: SupportsIndex | None = 1,
+        *,
+        out: object = None,
     ) -> FrameBatch:
         """`video[start:stop:step]`: as a slice of a list, maybe of no frame."""
         count = len(self.index)
-        return self._fetch(frame_numbers.between(start, stop, step, count))
+        return self._fetch(frame_numbers.between(start, stop, step, count), out)
 
-    def get_frame_played_at(self, seconds: SupportsFloat) -> Frame:
+    def get_frame_played_at(
+        self, seconds: SupportsFloat, *, out: object = None
+    ) -> Frame:
         """The frame that is shown at a time.
 
         IndexError before the first frame's `pts_seconds` and from the end of the
         last frame on.
         """
-        return self._fetch_one(self.index.times.at(seconds))
+        return self._fetch_one(self.index.times.at(seconds), out)
 
-    def get_frames_played_at(self, seconds: Iterable[SupportsFloat]) -> FrameBatch:
+    def get_frames_played_at(
+        self, seconds: Iterable[SupportsFloat], *, out: object = None
+    ) -> FrameBatch:
         """The frames that are shown at some times, in their order."""
-        return self._fetch(self.index.times.at_each(seconds))
+        return self._fetch(self.index.times.at_each(seconds), out)
 
     def get_frames_played_in_range(
         self,
         start_seconds: SupportsFloat,
         stop_seconds: SupportsFloat,
         fps: SupportsFloat | None = None,
+        *,
+        out: object = None,
     ) -> FrameBatch:
         """The frames that are shown from a time on, up to but not at another.
 
@@ -137,13 +148,15 @@ class FrameAccess(ABC):
         of range.
         """
         times = self.index.times
-        return self._fetch(times.between(start_seconds, stop_seconds, fps))
+        return self._fetch(times.between(start_seconds, stop_seconds, fps), out)
 
-    def get_all_frames(self, fps: SupportsFloat | None = None) -> FrameBatch:
+    def get_all_frames(
+        self, fps: SupportsFloat | None = None, *, out: object = None
+    ) -> FrameBatch:
         """Every frame, or those shown from the begin to the end at a rate `fps`."""
         if fps is None:
-            return self.get_frames_in_range(None)
-        return self._fetch(self.index.times.every(fps))
+            return self.get_frames_in_range(None, out=out)
+        return self._fetch(self.index.times.every(fps), out)
 
     @overload
     def sample(
@@ -152,6 +165,7 @@ class FrameAccess(ABC):
         fps: SupportsFloat | None = None,
         count: SupportsIndex | None = None,
         batch_size: None = None,
+        out: object = None,
     ) -> FrameBatch: ...
     @overload
     def sample(
@@ -167,6 +181,7 @@ class FrameAccess(ABC):
         fps: SupportsFloat | None = None,
         count: SupportsIndex | None = None,
         batch_size: SupportsIndex | None = None,
+        out: object = None,
     ) -> FrameBatch | Batches:
         """Some frames of the whole video, at a rate or of a number.
 
@@ -174,20 +189,22 @@ class FrameAccess(ABC):
         count: so many, evenly from the first frame to the last; with repeats
             where there are fewer.
         batch_size: None: one batch; else an iterator of batches of this size,
-            for what does not fit in memory at once.
+            for what does not fit in memory at once, and not in `out` either.
         """
         if (fps is None) == (count is None):
             raise ValueError("sample takes one of fps and count")
         size = (
             0 if batch_size is None else arguments.integer("batch_size", batch_size, 1)
         )
+        if size and out is not None:
+            raise ValueError("out is for one batch: pass it without batch_size")
         if fps is not None:
             found = self.index.times.sampled(fps)
         else:
             assert count is not None
             wanted = arguments.integer("count", count, 1)
             found = frame_numbers.spread(wanted, len(self.index))
-        return self._start(size, found) if size else self._fetch(found)
+        return self._start(size, found) if size else self._fetch(found, out)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -195,28 +212,41 @@ class FrameAccess(ABC):
         with self._requests:
             yield
 
-    def _fetch_one(self, number: int) -> Frame:
+    def _fetch_one(self, number: int, out: object) -> Frame:
+        self._check_out(out)
         wanted = np.array([number], dtype=np.int64)
         with self._alone():
-            if self._native:  # whose frames are not kept
+            if self._output.native:  # whose frames are not kept
                 return self._take(wanted)[0]
             walk, index = self._neighbours, self.index
             key = int(np.searchsorted(index.key_frames, number, side="right")) - 1
             since_key = number - int(index.key_frames[key]) if key >= 0 else number
-            batch = self._take(wanted, walk.extra(number, len(index), since_key))
-            # Kept as YUV 4:2:0, half of what RGB takes.
-            walk.frame_bytes = max(math.prod(batch.shape) // 2, 1)
+            extra = walk.extra(number, len(index), since_key)
+            batch = self._take(wanted, extra, out, one=True)
+            walk.frame_bytes = max(_kept_bytes(batch), 1)
             return batch[0]
 
-    def _fetch(self, wanted: Numbers) -> FrameBatch:
-        if not len(wanted):
-            return self._empty()
+    def _fetch(self, wanted: Numbers, out: object) -> FrameBatch:
+        self._check_out(out)
         with self._alone():
+            if not len(wanted):
+                return self._empty(out)
             self._neighbours.forget()
-            return self._take(wanted)
+            return self._take(wanted, out=out)
 
-    def _take(self, wanted: Numbers, extra: tuple[int, int] = (0, 0)) -> FrameBatch:
-        with contextlib.closing(self._start(len(wanted), wanted, extra)) as run:
+    def _check_out(self, out: object) -> None:
+        if self._output.native and out is not None:
+            raise ValueError("out is one array, which native frames are not")
+
+    def _take(
+        self,
+        wanted: Numbers,
+        extra: tuple[int, int] = (0, 0),
+        out: object = None,
+        one: bool = False,
+    ) -> FrameBatch:
+        run = self._start(len(wanted), wanted, extra, out, one)
+        with contextlib.closing(run):
             batch = next(run, None)
             if extra != (0, 0):
                 with contextlib.suppress(Error):  # it is not this frame's
@@ -226,16 +256,24 @@ class FrameAccess(ABC):
         if len(batch) < len(wanted):
             raise UnsupportedError(
                 f"{self._name}: frame {wanted[len(batch)]} is of another size than "
-                f"frame {wanted[0]}, and this version has no size= to make them "
-                "equal: ask for them apart, read batches(), or decode with "
-                'pixel_format="native"'
+                f"frame {wanted[0]}: pass size= to make them equal, ask for them "
+                'apart, read batches(), or decode with pixel_format="native"'
             )
         return batch
 
-    def _empty(self) -> FrameBatch:
-        if self._native:
-            return FrameBatch(None, (), self._reader.time_base)
-        meta = self.metadata
-        picture = (meta.height, meta.width)
-        shape = (0, *picture, 3) if self._nhwc else (0, 3, *picture)
-        return FrameBatch(Empty(shape, self._reader.device), (), self._reader.time_base)
+    def _empty(self, out: object) -> FrameBatch:
+        base = self._reader.time_base
+        if self._output.native:
+            return FrameBatch(None, (), base, self._output)
+        if out is not None:
+            self._reader.check_out(out)
+        pixels = Empty(
+            self._reader.shape(0), self._reader.device, dtype=self._output.dtype
+        )
+        return FrameBatch(pixels, (), base, self._output)
+
+
+def _kept_bytes(batch: FrameBatch) -> int:
+    """Of the frame as the core keeps it: YUV 4:2:0 before it is cropped or resized."""
+    frame = batch._frames[0]
+    return frame.width * frame.height * 3 // 2

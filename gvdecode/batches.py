@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from gvdecode import _core, log
 from gvdecode.errors import ClosedError
 from gvdecode.frames import FrameBatch
+from gvdecode.output import Output
 
 __all__ = ["Batches"]
 
@@ -22,9 +23,12 @@ class Batches(Iterator[FrameBatch]):
     Dropping it ends the reading and lets go of its decoders.
     """
 
-    def __init__(self, core: _core.Pass, time_base: tuple[int, int]) -> None:
+    def __init__(
+        self, core: _core.Pass, time_base: tuple[int, int], output: Output
+    ) -> None:
         self._core = core
         self._time_base = time_base
+        self._output = output
         self._over = False
         self._process = os.getpid()
         self._callers: set[int] = set()  # threads inside `__next__`
@@ -51,7 +55,7 @@ class Batches(Iterator[FrameBatch]):
             self._over = True
             self.close()
             raise StopIteration
-        return FrameBatch(*item, self._time_base)
+        return FrameBatch(*item, self._time_base, self._output)
 
     def close(self) -> None:
         """Ends the reading; a wait for it in another thread is `ClosedError`.

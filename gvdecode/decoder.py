@@ -7,11 +7,11 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, SupportsIndex
+from typing import Any, Literal, Self, SupportsFloat, SupportsIndex, TypeAlias
 
-from gvdecode import _core, arguments, log
+from gvdecode import _core, arguments, log, output
 from gvdecode.access import FrameAccess
 from gvdecode.batches import Batches, check_process
 from gvdecode.errors import FallbackWarning, UnsupportedError
@@ -22,6 +22,16 @@ from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.stats import DecodeStats
 
 __all__ = ["VideoDecoder"]
+
+_Size: TypeAlias = (
+    SupportsIndex
+    | Sequence[SupportsIndex]
+    | tuple[Literal["shorter", "longer"], SupportsIndex]
+    | None
+)
+_Colorspace: TypeAlias = Literal[
+    "bt601", "bt709", "bt2020", "fcc", "smpte240m", "ycgco", "rgb"
+]
 
 _SLICE_MS = 100  # of the index's building, between looks for signals
 
@@ -34,15 +44,32 @@ class VideoDecoder(FrameAccess):
         "cuda:1" or 1; a `torch.device`. A GPU without a number is torch's
         current one where torch uses GPUs, else the first.
     stream_index: the container's number of a video stream; None: FFmpeg's best.
-    pixel_format: "rgb24", or "native" for the decoded planes themselves.
-    dimension_order: "NCHW" or "NHWC", of RGB; both are contiguous.
+    pixel_format: "rgb24"; "bgr24"; "gray8", the luma in full range, one channel;
+        or "native" for the decoded planes themselves. What stands below down to
+        `pad` is of the others, not of native frames.
+    dimension_order: "NCHW" or "NHWC"; both are contiguous.
+    dtype: "uint8", "uint16", "float16", "bfloat16" or "float32", or NumPy's or
+        torch's dtype of that name. White is 255, 65535 or, as float, `scale`.
+    crop: (top, left, height, width): the part of the upright picture to take.
+    size: (height, width) to resize that to; an int or ("shorter", n) for the
+        shorter side, ("longer", n) for the longer one, the other then follows.
+    interpolation: "bilinear", "bicubic", "nearest" or "area".
+    antialias: smooth where "bilinear" or "bicubic" makes the picture smaller.
+    scale: what white is in float pixels; black is 0.
+    mean, std: of float pixels, a number or one for each channel in its order:
+        they become (pixel - mean) / std, after `scale`.
+    colorspace: the matrix in place of the one that the stream names: "bt601",
+        "bt709", "bt2020", "fcc", "smpte240m", "ycgco" or "rgb".
+    out_range: "full", or "limited" for black at 16 and white at 235 of 255.
+    pad: (height, width) of a black canvas, in the middle of which the picture is
+        placed; black before `mean` and `std`.
     fallback: what happens where the CPU decodes although there is a GPU, since
         that cannot decode this stream or "auto" cannot use it: "warn"
         (`FallbackWarning`), "error" (`UnsupportedError`), "silent".
     sessions: how many decoders work at once; "auto": as many as it pays.
     memory_limit: bytes that decoded frames may take while they wait for their
         turn; None: a part of what is free.
-    apply_rotation: turn RGB frames as the file asks players to, in steps of 90
+    apply_rotation: turn the frames as the file asks players to, in steps of 90
         degrees. Native frames are never turned.
     index: a `VideoIndex` of this file, or the path where one was saved, so that
         it need not be scanned. ValueError where it is another file's.
@@ -55,6 +82,14 @@ class VideoDecoder(FrameAccess):
     number or time, which needs `video.index`: the first of them scans the file's
     packets. They run one at a time, each with all decoders. Iteration needs no
     index, but `list(video)` asks for the length first.
+
+    `out`, of every call that gives one frame or one batch: an array that knows
+    DLPack (a torch tensor, a NumPy array ...), in whose memory the pixels are
+    made; what is returned has that memory too. It must be of the result's device
+    (BufferError), dtype (TypeError) and shape, one frame's without the dimension
+    of the batch (ValueError), contiguous and writable (BufferError); one that is
+    not is not written. On a GPU the pixels are there in the order of torch's
+    current stream or, without torch, of the legacy default stream.
 
     Raises `OpenError` where the source holds no video that can be read (a
     missing file is `FileNotFoundError` too), `UnsupportedError` where this
@@ -69,8 +104,19 @@ class VideoDecoder(FrameAccess):
         *,
         device: object = "auto",
         stream_index: SupportsIndex | None = None,
-        pixel_format: Literal["rgb24", "native"] = "rgb24",
+        pixel_format: Literal["rgb24", "bgr24", "gray8", "native"] = "rgb24",
         dimension_order: Literal["NCHW", "NHWC"] = "NCHW",
+        dtype: object = "uint8",
+        crop: Sequence[SupportsIndex] | None = None,
+        size: _Size = None,
+        interpolation: Literal["bilinear", "bicubic", "nearest", "area"] = "bilinear",
+        antialias: bool = True,
+        scale: SupportsFloat = 1.0,
+        mean: SupportsFloat | Sequence[SupportsFloat] | None = None,
+        std: SupportsFloat | Sequence[SupportsFloat] | None = None,
+        colorspace: _Colorspace | None = None,
+        out_range: Literal["full", "limited"] = "full",
+        pad: Sequence[SupportsIndex] | None = None,
         fallback: Literal["warn", "error", "silent"] = "warn",
         sessions: SupportsIndex | Literal["auto"] = "auto",
         memory_limit: SupportsIndex | None = None,
@@ -89,7 +135,22 @@ class VideoDecoder(FrameAccess):
         super().__init__()
         self._source = source
         self._stream = _optional("stream_index", stream_index, 0, -1)
-        self._choose_output(pixel_format, dimension_order, apply_rotation)
+        self._output = output.choose(
+            pixel_format=pixel_format,
+            dimension_order=dimension_order,
+            dtype=dtype,
+            crop=crop,
+            size=size,
+            interpolation=interpolation,
+            antialias=antialias,
+            scale=scale,
+            mean=mean,
+            std=std,
+            colorspace=colorspace,
+            out_range=out_range,
+            pad=pad,
+        )
+        self._rotate = bool(apply_rotation) and not self._output.native
         given = index
         if not (given is None or isinstance(given, VideoIndex)):
             given = VideoIndex.load(given)
@@ -103,12 +164,6 @@ class VideoDecoder(FrameAccess):
         if given is not None:
             self._use_index(given)
         self._check_fallback(wanted, on_fallback)
-
-    def _choose_output(self, pixels: str, order: str, rotate: bool) -> None:
-        pixels = arguments.choice("pixel_format", pixels, ("rgb24", "native"))
-        order = arguments.choice("dimension_order", order, ("NCHW", "NHWC"))
-        self._native, self._nhwc = pixels == "native", order == "NHWC"
-        self._rotate = bool(rotate) and not self._native
 
     def _open(self, **options: Any) -> None:
         url, is_url = arguments.source_url(self._source)
@@ -124,8 +179,7 @@ class VideoDecoder(FrameAccess):
             self._reader = _core.Reader(
                 url,
                 stream_index=self._stream,
-                native=self._native,
-                nhwc=self._nhwc,
+                output=self._output._asdict(),
                 apply_rotation=self._rotate,
                 ca_file=arguments.certificates() if is_url else None,
                 **options,
@@ -245,13 +299,15 @@ class VideoDecoder(FrameAccess):
         batch_size: int,
         numbers: Numbers | None = None,
         extra: tuple[int, int] = (0, 0),
+        out: object = None,
+        one: bool = False,
     ) -> Batches:
         check_process(self._process)
         try:
-            core = self._reader.open_pass(batch_size, numbers, extra)
+            core = self._reader.open_pass(batch_size, numbers, extra, out, one)
         finally:
             log.drain()
-        run = Batches(core, self._reader.time_base)
+        run = Batches(core, self._reader.time_base, self._output)
         with self._lock:
             self._running.add(run)
             self._latest = core

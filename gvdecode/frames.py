@@ -13,6 +13,7 @@ from gvdecode import _core
 from gvdecode.empty import Empty
 from gvdecode.errors import UnsupportedError
 from gvdecode.lazy import np
+from gvdecode.output import Output
 from gvdecode.times import seconds
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _Pixels:
 
     @property
     def dtype(self) -> str:
-        """ "uint8"."""
+        """ "uint8", "uint16", "float16", "bfloat16" or "float32"."""
         return self._pixels().dtype
 
     @property
@@ -74,12 +75,13 @@ class _Pixels:
         tensor = self._pixels()
         return tensor.numpy() if tensor.device[0] == _CPU else self
 
-    def numpy(self) -> NDArray[np.uint8]:
+    def numpy(self) -> NDArray[Any]:
         """A NumPy array: on the CPU the same memory, from the GPU a copy.
 
-        The copy waits until the pixels are ready.
+        The copy waits until the pixels are ready. TypeError for bfloat16, which
+        NumPy does not have.
         """
-        return self._pixels().numpy()  # type: ignore[return-value]
+        return self._pixels().numpy()
 
     def torch(self) -> Any:
         """A torch tensor of the same memory, ready on torch's current stream.
@@ -134,21 +136,24 @@ class _Pixels:
 class Frame(_Pixels):
     """One shown picture and its facts.
 
-    RGB: shape (3, H, W), or (H, W, 3) with `dimension_order="NHWC"`, uint8.
+    Shape (C, H, W), or (H, W, C) with `dimension_order="NHWC"`: C is 3, of
+    "gray8" 1. Of the `dtype` that was asked for.
     Native: `planes`, each with an array of its own.
     """
 
-    __slots__ = ("_frame", "_time_base")
+    __slots__ = ("_frame", "_output", "_time_base")
 
     def __init__(
         self,
         frame: _core.Frame,
         tensor: _core.Tensor | Empty | None,
         time_base: tuple[int, int],
+        output: Output,
     ) -> None:
         super().__init__(tensor)
         self._frame = frame
         self._time_base = time_base
+        self._output = output
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -159,7 +164,8 @@ class Frame(_Pixels):
 
     @property
     def dtype(self) -> str:
-        """ "uint8", or of a native frame "uint16" where samples have more bits."""
+        """As asked for; of a native frame "uint16" where samples have more bits
+        than "uint8"."""
         return (self._tensor or self.planes[0]).dtype
 
     @property
@@ -169,22 +175,30 @@ class Frame(_Pixels):
 
     @property
     def width(self) -> int:
-        """Pixels, of the picture as it is given: turned in RGB, coded in native."""
-        return self._frame.width
+        """Pixels, of the picture as it is given: turned, cropped, resized and
+        padded; of a native frame as it is coded."""
+        if self._tensor is None:
+            return self._frame.width
+        return self.shape[1 if self._output.dimension_order == "NHWC" else 2]
 
     @property
     def height(self) -> int:
-        """Pixels, of the picture as it is given: turned in RGB, coded in native."""
-        return self._frame.height
+        """Pixels, as `width`."""
+        if self._tensor is None:
+            return self._frame.height
+        return self.shape[0 if self._output.dimension_order == "NHWC" else 1]
 
     @property
     def pixel_format(self) -> str:
-        """ "rgb24", or of a native frame FFmpeg's planar name: "yuv420p" ..."""
-        return self._frame.pixel_format if self._tensor is None else "rgb24"
+        """ "rgb24", "bgr24" or "gray8" as asked for, or of a native frame
+        FFmpeg's planar name: "yuv420p" ..."""
+        if self._tensor is None:
+            return self._frame.pixel_format
+        return self._output.pixel_format
 
     @property
     def planes(self) -> tuple[_core.Tensor, ...]:
-        """The planes Y, U, V of a native frame; of an RGB frame none.
+        """The planes Y, U, V of a native frame; of any other none.
 
         Each has shape (rows, columns), uint8 or uint16 with the sample in the
         low bits, and is possibly strided. It knows DLPack, `.numpy()` and, on
@@ -257,22 +271,25 @@ class Frame(_Pixels):
 class FrameBatch(_Pixels):
     """Frames in one array, with the facts of each.
 
-    Shape (N, 3, H, W), or (N, H, W, 3) with `dimension_order="NHWC"`, uint8,
-    contiguous. `batch[i]` and iteration give frames that share its memory.
+    Shape (N, C, H, W), or (N, H, W, C) with `dimension_order="NHWC"`, contiguous:
+    C is 3, of "gray8" 1. Of the `dtype` that was asked for. `batch[i]` and
+    iteration give frames that share its memory.
     A native batch is only a sequence of frames, whose sizes may differ.
     """
 
-    __slots__ = ("_frames", "_time_base")
+    __slots__ = ("_frames", "_output", "_time_base")
 
     def __init__(
         self,
         tensor: _core.Tensor | Empty | None,
         frames: tuple[_core.Frame, ...],
         time_base: tuple[int, int],
+        output: Output,
     ) -> None:
         super().__init__(tensor)
         self._frames = frames
         self._time_base = time_base
+        self._output = output
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -283,7 +300,7 @@ class FrameBatch(_Pixels):
             raise IndexError(f"frame {at} of a batch of {len(self)}")
         at %= len(self)
         tensor = self._tensor.select(at) if self._tensor else None
-        return Frame(self._frames[at], tensor, self._time_base)
+        return Frame(self._frames[at], tensor, self._time_base, self._output)
 
     def __iter__(self) -> Iterator[Frame]:
         return (self[i] for i in range(len(self)))
@@ -339,12 +356,13 @@ class FrameBatch(_Pixels):
 
     @property
     def pixel_format(self) -> str:
-        """ "rgb24", or of native frames FFmpeg's planar name: "yuv420p" ...
+        """ "rgb24", "bgr24" or "gray8" as asked for, or of native frames
+        FFmpeg's planar name: "yuv420p" ...
 
         That of the first; a native batch without frames has none, "".
         """
         if self._tensor:
-            return "rgb24"
+            return self._output.pixel_format
         return self._frames[0].pixel_format if self._frames else ""
 
     def __repr__(self) -> str:

@@ -16,13 +16,13 @@ from pathlib import Path
 # expression over the path in csrc/ without its suffix.
 LAYERS: list[list[str]] = [
     [r"status|ref|log|thread|stats"],
-    [r"frame|tensor|packet|media|plane|host_copy"],
-    [r"bits|nal\w*|plan|timeline|index\w*|request|yuv"],
+    [r"frame|tensor|packet|media|plane|host_copy|output"],
+    [r"bits|nal\w*|plan|timeline|index\w*|request|yuv|pixels|axis|conversion"],
     [r"av"],
     [r"backend", r"dlpack"],
     [r"source\w*"],
     [r"cpu/.*", r"cuda/.*", r"(scheduler|job|worker)\w*|feeder"],
-    [r"(reader|pass)\w*|assembler|batch|frame_cache|presenter|scan|supply"],
+    [r"(reader|pass)\w*|assembler|batch|frame_cache|presenter|scan|supply|shrink"],
     [r"python/.*"],
 ]
 

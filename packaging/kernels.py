@@ -99,7 +99,11 @@ class Nvrtc:
 
 
 def lower_ptx_version(ptx: bytes) -> bytes:
-    """Rewrite the .version line; the text stays NUL-terminated."""
+    """Rewrite the .version line; the text stays NUL-terminated.
+
+    What that version does not know is a hint of which bytes of a load are used.
+    """
+    ptx = re.sub(rb'^\s*\.pragma "used_bytes_mask [^"]*";\n', b"", ptx, flags=re.M)
     line = f".version {PTX_VERSION}".encode()
     text, count = re.subn(rb"^\.version \d+\.\d+", line, ptx, flags=re.MULTILINE)
     if count != 1:

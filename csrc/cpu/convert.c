@@ -1,11 +1,13 @@
-// Host frames to dense RGB: the last step of the CPU backend, run by the
-// workers frame by frame into the batch.
+// 8-bit 4:2:0 to dense bytes: the last step of the CPU backend for most videos,
+// run by the workers frame by frame into the batch.
 //
-// Here are the checks, the walk over row pairs and the scalar routines, which
+// Here are the walk over row pairs and the scalar routines, which
 // are the definition: the vector routines in convert_avx2.c must give the same
 // bytes and come here for what is left at the end of a row. convert_turn.c does
 // pictures whose rows do not stay as they are.
 #include "cpu/convert.h"
+
+#include "cpu/resample.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -51,22 +53,10 @@ static void pair_to_packed(const struct gvd_yuv_matrix *m,
     }
 }
 
-static void split_rgb(const uint8_t *rgb, uint8_t *const out[3], int width,
-                      int from)
-{
-    for (int x = from; x < width; x++) {
-        const uint8_t *pixel = rgb + (ptrdiff_t)x * 3;
-        out[0][x] = pixel[0];
-        out[1][x] = pixel[1];
-        out[2][x] = pixel[2];
-    }
-}
-
 const struct gvd_convert_ops gvd_convert_scalar = {
     .name = "scalar",
     .pair_to_planes = pair_to_planes,
     .pair_to_packed = pair_to_packed,
-    .split_rgb = split_rgb,
 };
 
 static const struct gvd_convert_ops *choose_ops(void)
@@ -91,12 +81,12 @@ const struct gvd_convert_ops *gvd_convert_best(void)
     return ops;
 }
 
-static void convert_420(const struct gvd_convert_ops *ops,
-                        const gvd_frame *frame, const struct gvd_yuv_matrix *m,
-                        uint8_t *dst, const gvd_placement *place)
+static void convert_upright(const struct gvd_convert_ops *ops,
+                            const gvd_conversion *c, const gvd_frame *frame,
+                            uint8_t *dst, const gvd_placement *place)
 {
-    const gvd_plane *y = &frame->planes[0], *u = &frame->planes[1],
-                    *v = &frame->planes[2];
+    const gvd_plane *y = &frame->planes[0], *u = gvd_convert_u(c, frame),
+                    *v = gvd_convert_v(c, frame);
     const ptrdiff_t bytes = (ptrdiff_t)frame->width * frame->height * 3;
     const bool planes = place->channel != 1, stream = bytes >= STREAM_BYTES;
     for (int row = 0; row < frame->height; row += 2) {
@@ -115,79 +105,31 @@ static void convert_420(const struct gvd_convert_ops *ops,
             pair.out[i][1] = planes ? out + place->channel : NULL;
             pair.out[i][2] = planes ? out + place->channel * 2 : NULL;
         }
-        (planes ? ops->pair_to_planes : ops->pair_to_packed)(m, &pair, 0);
+        (planes ? ops->pair_to_planes : ops->pair_to_packed)(&c->matrix, &pair,
+                                                             0);
     }
     if (stream && ops->end_stream)
         ops->end_stream();
 }
 
-static void convert_rgb24(const struct gvd_convert_ops *ops,
-                          const gvd_frame *frame, uint8_t *dst,
-                          const gvd_placement *place)
+void gvd_convert_frame(const struct gvd_convert_ops *ops,
+                       const gvd_conversion *c, const gvd_frame *frame,
+                       uint8_t *dst)
 {
-    const gvd_plane *plane = &frame->planes[0];
-    for (int row = 0; row < frame->height; row++) {
-        const uint8_t *rgb = plane->data + row * plane->stride;
-        uint8_t *out = dst + place->first + row * place->row;
-        if (place->channel == 1)
-            memcpy(out, rgb, (size_t)frame->width * 3);
-        else
-            ops->split_rgb(rgb,
-                           (uint8_t *const[]){out, out + place->channel,
-                                              out + place->channel * 2},
-                           frame->width, 0);
-    }
-}
-
-static bool is_host_420p8(const gvd_frame *frame)
-{
-    const gvd_plane *p = frame->planes;
-    return gvd_frame_is_420p8(frame) && p[0].step == 1 &&
-           (p[1].step == 1 || p[1].step == 2) && p[2].step == p[1].step;
-}
-
-static int check_frame(const gvd_frame *frame, gvd_error *err)
-{
-    if (frame->memory != GVD_MEMORY_HOST)
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "a frame in device memory cannot be converted here");
-    if ((frame->layout == GVD_LAYOUT_RGB24 && frame->sample_bytes == 1) ||
-        is_host_420p8(frame))
-        return GVD_OK;
-    return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                    "pixel format %s (%d planes, %d bytes a sample) cannot be "
-                    "converted to RGB",
-                    frame->pixel_format ? frame->pixel_format : "unknown",
-                    frame->plane_count, frame->sample_bytes);
-}
-
-int gvd_convert_frame(const struct gvd_convert_ops *ops, const gvd_frame *frame,
-                      uint8_t *dst, enum gvd_dimension_order order,
-                      enum gvd_orientation orientation, gvd_error *err)
-{
-    struct gvd_yuv_matrix m = {0};
-    int rc = check_frame(frame, err);
-    if (rc == GVD_OK && frame->layout != GVD_LAYOUT_RGB24)
-        rc = gvd_yuv_matrix_init(&m, frame->color, err);
-    if (rc < 0)
-        return rc;
-    const gvd_placement place =
-        gvd_placement_for(order, orientation, frame->width, frame->height);
+    const gvd_placement place = gvd_placement_for(
+        c->output.order, c->orientation, frame->width, frame->height);
     // Rows that stay rows, left to right, need no more than their places.
-    if (orientation & (GVD_FLIP_X | GVD_TRANSPOSE))
-        gvd_convert_turned(ops, frame, &m, dst, &place,
-                           orientation & GVD_TRANSPOSE);
-    else if (frame->layout == GVD_LAYOUT_RGB24)
-        convert_rgb24(ops, frame, dst, &place);
+    if (c->orientation & ~GVD_FLIP_Y)
+        gvd_convert_turned(ops, c, frame, dst, &place);
     else
-        convert_420(ops, frame, &m, dst, &place);
-    return GVD_OK;
+        convert_upright(ops, c, frame, dst, &place);
 }
 
-int gvd_cpu_convert(const gvd_frame *frame, uint8_t *dst,
-                    enum gvd_dimension_order order,
-                    enum gvd_orientation orientation, gvd_error *err)
+int gvd_cpu_convert(const gvd_conversion *conversion, const gvd_frame *frame,
+                    uint8_t *dst, gvd_error *err)
 {
-    return gvd_convert_frame(gvd_convert_best(), frame, dst, order, orientation,
-                             err);
+    if (conversion->arithmetic != GVD_ARITHMETIC_BYTES)
+        return gvd_cpu_resample(conversion, frame, dst, err);
+    gvd_convert_frame(gvd_convert_best(), conversion, frame, dst);
+    return GVD_OK;
 }

@@ -1,25 +1,17 @@
-// Host frames to dense 8-bit RGB.
+// Host frames to the pictures that a conversion makes: the last step of the CPU
+// backend.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frame.h"
-#include "status.h"
-#include "tensor.h"
-#include "yuv.h"
+#include "conversion.h"
 
-// Converts one host frame to RGB, three bytes a pixel without padding: planes
-// R, G, B of width * height bytes each (GVD_NCHW) or packed pixels (GVD_NHWC).
-// dst has room for 3 * width * height bytes, needs no alignment and must not
-// overlap the frame. Chroma is replicated; the colour tags are the frame's. The
-// picture is turned on the way: its size there is that of gvd_tensor_rgb_shape.
-//
-// Takes 8-bit 4:2:0, planar or with interleaved chroma, and RGB24; all else is
-// GVD_ERR_UNSUPPORTED and leaves dst alone. Any thread; frames may be shared.
-int gvd_cpu_convert(const gvd_frame *frame, uint8_t *dst,
-                    enum gvd_dimension_order order,
-                    enum gvd_orientation orientation, gvd_error *err);
+// Converts one host frame, which is like the one that the conversion was made
+// for. dst has room for gvd_conversion_bytes, is aligned to its numbers and must
+// not overlap the frame. Any thread; frames may be shared.
+int gvd_cpu_convert(const gvd_conversion *conversion, const gvd_frame *frame,
+                    uint8_t *dst, gvd_error *err);
 
 // The rest is internal to cpu/convert*.c and its test.
 
@@ -46,8 +38,6 @@ struct gvd_convert_ops {
                            const struct gvd_convert_pair *pair, int from);
     void (*pair_to_packed)(const struct gvd_yuv_matrix *m,
                            const struct gvd_convert_pair *pair, int from);
-    void (*split_rgb)(const uint8_t *rgb, uint8_t *const out[3], int width,
-                      int from);
 };
 
 extern const struct gvd_convert_ops gvd_convert_scalar;
@@ -58,14 +48,25 @@ extern const struct gvd_convert_ops gvd_convert_avx2; // needs the instructions
 // The fastest routines that this processor runs.
 const struct gvd_convert_ops *gvd_convert_best(void);
 
-// gvd_cpu_convert with the routines given.
-int gvd_convert_frame(const struct gvd_convert_ops *ops, const gvd_frame *frame,
-                      uint8_t *dst, enum gvd_dimension_order order,
-                      enum gvd_orientation orientation, gvd_error *err);
+// Where the arithmetic is BYTES, with the routines given.
+void gvd_convert_frame(const struct gvd_convert_ops *ops,
+                       const gvd_conversion *c, const gvd_frame *frame,
+                       uint8_t *dst);
 
-// Its part for pictures that are mirrored left to right or transposed; the
-// frame is one that can be converted. `m` is not used for RGB24.
+// Its part for pictures that are mirrored left to right or transposed.
 void gvd_convert_turned(const struct gvd_convert_ops *ops,
-                        const gvd_frame *frame, const struct gvd_yuv_matrix *m,
-                        uint8_t *dst, const gvd_placement *place,
-                        bool transposed);
+                        const gvd_conversion *c, const gvd_frame *frame,
+                        uint8_t *dst, const gvd_placement *place);
+
+// The planes that the matrix calls U and V.
+static inline const gvd_plane *gvd_convert_u(const gvd_conversion *c,
+                                             const gvd_frame *frame)
+{
+    return &frame->planes[c->swaps_chroma ? 2 : 1];
+}
+
+static inline const gvd_plane *gvd_convert_v(const gvd_conversion *c,
+                                             const gvd_frame *frame)
+{
+    return &frame->planes[c->swaps_chroma ? 1 : 2];
+}

@@ -30,7 +30,7 @@ struct channels {
     __m256i c[3];
 };
 
-// Constants for going between channels and packed pixels within 16-byte lanes.
+// Constants for going from channels to packed pixels within 16-byte lanes.
 // As 3 and 16 have no common factor, the bytes of one channel all have places
 // in three packed vectors that differ modulo 16: one shuffle moves them there
 // and blends do the rest. third[j] picks bytes j, j + 3, j + 6 ...
@@ -255,64 +255,11 @@ static void end_stream(void)
     _mm_sfence();
 }
 
-// store_packed backwards: bytes of 32 packed pixels to channels.
-AVX2_INLINE struct channels load_packed(const uint8_t *from,
-                                        const struct packing *p)
-{
-    const __m256i *in = (const __m256i *)from;
-    __m256i a = _mm256_loadu_si256(in), b = _mm256_loadu_si256(in + 1),
-            c = _mm256_loadu_si256(in + 2);
-    const __m256i v[3] = {
-        _mm256_permute2x128_si256(a, b, 0x30),
-        _mm256_permute2x128_si256(a, c, 0x21),
-        _mm256_permute2x128_si256(b, c, 0x30),
-    };
-    struct channels out;
-#pragma GCC unroll 3
-    for (int i = 0; i < 3; i++) {
-        // Channel i has the bytes (i - j) mod 3 of v[j].
-        __m256i x = _mm256_blendv_epi8(v[0], v[1], p->third[(i + 2) % 3]);
-        x = _mm256_blendv_epi8(x, v[2], p->third[(i + 1) % 3]);
-        out.c[i] = _mm256_shuffle_epi8(x, p->shuffle[i]);
-    }
-    return out;
-}
-
-AVX2_INLINE int split_loop(const uint8_t *rgb, uint8_t *const out[3], int width,
-                           int from)
-{
-    struct packing p = {
-        .shuffle = {
-            BOTH(0, 3, 6, 9, 12, 15, 2, 5, 8, 11, 14, 1, 4, 7, 10, 13),
-            BOTH(1, 4, 7, 10, 13, 0, 3, 6, 9, 12, 15, 2, 5, 8, 11, 14),
-            BOTH(2, 5, 8, 11, 14, 1, 4, 7, 10, 13, 0, 3, 6, 9, 12, 15),
-        }};
-    load_thirds(p.third);
-    uint8_t *const to[3] = {out[0], out[1], out[2]};
-    ptrdiff_t x = from;
-    for (; x + PIXELS <= width; x += PIXELS) {
-        struct channels c = load_packed(rgb + x * 3, &p);
-#pragma GCC unroll 3
-        for (int i = 0; i < 3; i++)
-            store(to[i] + x, c.c[i], false);
-    }
-    return (int)x;
-}
-
-AVX2 static void split_rgb(const uint8_t *rgb, uint8_t *const out[3], int width,
-                           int from)
-{
-    int end = split_loop(rgb, out, width, from);
-    end = split_loop(rgb, out, width, place_last(end, from, width));
-    gvd_convert_scalar.split_rgb(rgb, out, width, end);
-}
-
 const struct gvd_convert_ops gvd_convert_avx2 = {
     .name = "avx2",
     .end_stream = end_stream,
     .pair_to_planes = pair_to_planes,
     .pair_to_packed = pair_to_packed,
-    .split_rgb = split_rgb,
 };
 
 #endif

@@ -39,12 +39,12 @@ static uint8_t *tile_row(struct tile *t, int row)
            (t->place->row < 0 ? t->height - 1 - row : row) * t->stride;
 }
 
-static void load_420(struct tile *t, const struct gvd_convert_ops *ops,
-                     const gvd_frame *frame, const struct gvd_yuv_matrix *m,
-                     bool planes)
+static void load_tile(struct tile *t, const struct gvd_convert_ops *ops,
+                      const gvd_conversion *c, const gvd_frame *frame,
+                      bool planes)
 {
-    const gvd_plane *y = &frame->planes[0], *u = &frame->planes[1],
-                    *v = &frame->planes[2];
+    const gvd_plane *y = &frame->planes[0], *u = gvd_convert_u(c, frame),
+                    *v = gvd_convert_v(c, frame);
     const ptrdiff_t chroma_x = (ptrdiff_t)(t->x / 2) * u->step;
     for (int row = 0; row < t->height; row += 2) {
         const ptrdiff_t chroma_y = (t->y + row) / 2;
@@ -62,25 +62,8 @@ static void load_420(struct tile *t, const struct gvd_convert_ops *ops,
             pair.out[i][1] = planes ? out + TILE_AREA : NULL;
             pair.out[i][2] = planes ? out + (ptrdiff_t)TILE_AREA * 2 : NULL;
         }
-        (planes ? ops->pair_to_planes : ops->pair_to_packed)(m, &pair, 0);
-    }
-}
-
-static void load_rgb24(struct tile *t, const struct gvd_convert_ops *ops,
-                       const gvd_frame *frame, bool planes)
-{
-    const gvd_plane *plane = &frame->planes[0];
-    for (int row = 0; row < t->height; row++) {
-        const uint8_t *rgb =
-            plane->data + (t->y + row) * plane->stride + (ptrdiff_t)t->x * 3;
-        uint8_t *out = tile_row(t, row);
-        if (planes)
-            ops->split_rgb(rgb,
-                           (uint8_t *const[]){out, out + TILE_AREA,
-                                              out + (ptrdiff_t)TILE_AREA * 2},
-                           t->width, 0);
-        else
-            memcpy(out, rgb, (size_t)t->width * 3);
+        (planes ? ops->pair_to_planes : ops->pair_to_packed)(&c->matrix, &pair,
+                                                             0);
     }
 }
 
@@ -223,12 +206,11 @@ static int tile_start(int n, int tile, int size, ptrdiff_t step)
 }
 
 void gvd_convert_turned(const struct gvd_convert_ops *ops,
-                        const gvd_frame *frame, const struct gvd_yuv_matrix *m,
-                        uint8_t *dst, const gvd_placement *place,
-                        bool transposed)
+                        const gvd_conversion *c, const gvd_frame *frame,
+                        uint8_t *dst, const gvd_placement *place)
 {
     const int width = frame->width, height = frame->height;
-    const bool planes = place->channel != 1; // where that is both, they agree
+    const bool planes = place->channel != 1;
     struct tile t = {.place = place};
     t.stride = planes ? TILE_STRIDE : TILE_STRIDE * 3;
     for (int i = 0; i * TILE_ROWS < height; i++)
@@ -237,10 +219,7 @@ void gvd_convert_turned(const struct gvd_convert_ops *ops,
             t.y = tile_start(i, TILE_ROWS, height, place->row);
             t.width = min_int(TILE_COLUMNS, width - t.x);
             t.height = min_int(TILE_ROWS, height - t.y);
-            if (frame->layout == GVD_LAYOUT_RGB24)
-                load_rgb24(&t, ops, frame, planes);
-            else
-                load_420(&t, ops, frame, m, planes);
-            store_tile(&t, dst, transposed);
+            load_tile(&t, ops, c, frame, planes);
+            store_tile(&t, dst, c->orientation & GVD_TRANSPOSE);
         }
 }

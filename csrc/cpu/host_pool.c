@@ -15,7 +15,8 @@ struct gvd_host_block {
 
 typedef struct host_tensor {
     gvd_tensor tensor;
-    gvd_host_block *block;
+    gvd_host_block *block; // or NULL
+    gvd_block foreign;     // memory of somebody else's
 } host_tensor;
 
 static struct {
@@ -108,16 +109,33 @@ void gvd_host_block_put(gvd_host_block *block)
 static void release_tensor(gvd_tensor *tensor)
 {
     host_tensor *t = (host_tensor *)tensor;
-    gvd_host_block_put(t->block);
+    if (t->block)
+        gvd_host_block_put(t->block);
+    if (t->foreign.release)
+        t->foreign.release(t->foreign.handle);
     free(t);
 }
 
 static const gvd_tensor_ops host_ops = {.release = release_tensor};
 
-int gvd_host_tensor_create(int ndim, const int64_t *shape, gvd_tensor **out,
-                           gvd_error *err)
+static gvd_tensor *fill_tensor(host_tensor *t, enum gvd_dtype dtype, int ndim,
+                               const int64_t *shape, uint8_t *data)
 {
-    size_t bytes = 1;
+    t->tensor = (gvd_tensor){
+        .ops = &host_ops,
+        .data = data,
+        .dtype = dtype,
+        .device = {GVD_DEVICE_CPU, 0},
+    };
+    gvd_ref_init(&t->tensor.ref);
+    gvd_tensor_set_shape(&t->tensor, ndim, shape);
+    return &t->tensor;
+}
+
+int gvd_host_tensor_create(enum gvd_dtype dtype, int ndim, const int64_t *shape,
+                           gvd_tensor **out, gvd_error *err)
+{
+    size_t bytes = (size_t)gvd_dtype_bytes(dtype);
     for (int i = 0; i < ndim; i++)
         bytes *= (size_t)shape[i];
     host_tensor *t = calloc(1, sizeof *t);
@@ -130,15 +148,22 @@ int gvd_host_tensor_create(int ndim, const int64_t *shape, gvd_tensor **out,
                         "batch_size needs less",
                         bytes >> 20);
     }
-    t->tensor = (gvd_tensor){
-        .ops = &host_ops,
-        .data = t->block->memory,
-        .bits = 8,
-        .device = {GVD_DEVICE_CPU, 0},
-    };
-    gvd_ref_init(&t->tensor.ref);
-    gvd_tensor_set_shape(&t->tensor, ndim, shape);
-    *out = &t->tensor;
+    *out = fill_tensor(t, dtype, ndim, shape, t->block->memory);
+    return GVD_OK;
+}
+
+int gvd_host_tensor_take(enum gvd_dtype dtype, int ndim, const int64_t *shape,
+                         gvd_block *block, gvd_tensor **out, gvd_error *err)
+{
+    const gvd_block taken = *block;
+    *block = (gvd_block){0};
+    host_tensor *t = calloc(1, sizeof *t);
+    if (!t) {
+        taken.release(taken.handle);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    t->foreign = taken;
+    *out = fill_tensor(t, dtype, ndim, shape, taken.data);
     return GVD_OK;
 }
 

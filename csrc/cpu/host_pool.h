@@ -16,8 +16,12 @@ gvd_host_block *gvd_host_block_get(size_t bytes);
 uint8_t *gvd_host_block_data(gvd_host_block *block);
 void gvd_host_block_put(gvd_host_block *block);
 
-// A dense uint8 tensor, uninitialised.
-int gvd_host_tensor_create(int ndim, const int64_t *shape, gvd_tensor **out,
-                           gvd_error *err);
+// A dense tensor, uninitialised.
+int gvd_host_tensor_create(enum gvd_dtype dtype, int ndim, const int64_t *shape,
+                           gvd_tensor **out, gvd_error *err);
+
+// One in memory of somebody else's, which it takes over, also where it fails.
+int gvd_host_tensor_take(enum gvd_dtype dtype, int ndim, const int64_t *shape,
+                         gvd_block *block, gvd_tensor **out, gvd_error *err);
 
 void gvd_host_pool_trim(void);

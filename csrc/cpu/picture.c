@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libswscale/swscale.h>
-
 #include "av.h"
+#include "cpu/unpack.h"
 
 static void release_picture(gvd_frame *frame)
 {
@@ -45,15 +44,19 @@ static const char *planar_name(enum AVPixelFormat format)
     return known ? names[format] : av_get_pix_fmt_name(format);
 }
 
-static bool is_planar_yuv(const AVPixFmtDescriptor *format)
+// Whole samples in planes, in the machine's byte order.
+static bool is_planar(const AVPixFmtDescriptor *format)
 {
     if (format->flags &
-        (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM |
-         AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_FLOAT))
+        (AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_BE |
+         AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_FLOAT))
         return false;
-    for (int i = 0; i < format->nb_components; i++)
-        if (format->comp[i].plane != i || format->comp[i].shift != 0)
+    bool rgb = format->flags & AV_PIX_FMT_FLAG_RGB;
+    for (int i = 0; i < format->nb_components; i++) {
+        int plane = rgb && i < 3 ? (i + 2) % 3 : i;
+        if (format->comp[i].plane != plane || format->comp[i].shift != 0)
             return false;
+    }
     return true;
 }
 
@@ -64,20 +67,27 @@ static void set_color(gvd_frame *frame, const AVFrame *av,
                               ? media->color.matrix
                               : (int)av->colorspace;
     frame->color.full_range = av->color_range == AVCOL_RANGE_JPEG;
-    if (av->color_range == AVCOL_RANGE_UNSPECIFIED)
+    frame->color.limited_range = av->color_range == AVCOL_RANGE_MPEG;
+    if (av->color_range == AVCOL_RANGE_UNSPECIFIED) {
         frame->color.full_range = media->color.full_range;
+        frame->color.limited_range = media->color.limited_range;
+    }
     if (av->format == AV_PIX_FMT_YUVJ420P ||
         av->format == AV_PIX_FMT_YUVJ422P || av->format == AV_PIX_FMT_YUVJ444P)
         frame->color.full_range = true;
 }
 
-// Alpha, a fourth plane or a gray picture's second, is left out.
+// Alpha, a fourth plane or a gray picture's second, is left out. The planes of
+// RGB are G, B and R, as they lie.
 static void set_planes(gvd_frame *frame, const AVFrame *av,
                        const AVPixFmtDescriptor *format)
 {
     frame->layout = GVD_LAYOUT_YUV;
     frame->plane_count = format->nb_components >= 3 ? 3 : 1;
     frame->sample_bytes = format->comp[0].step;
+    frame->depth = format->comp[0].depth;
+    if (format->flags & AV_PIX_FMT_FLAG_RGB)
+        frame->color.matrix = AVCOL_SPC_RGB;
     for (int i = 0; i < frame->plane_count; i++) {
         int w = i ? format->log2_chroma_w : 0,
             h = i ? format->log2_chroma_h : 0;
@@ -89,52 +99,6 @@ static void set_planes(gvd_frame *frame, const AVFrame *av,
             .step = format->comp[i].step,
         };
     }
-}
-
-static void set_rgb_plane(gvd_frame *frame, const AVFrame *av)
-{
-    frame->layout = GVD_LAYOUT_RGB24;
-    frame->plane_count = 1;
-    frame->sample_bytes = 1;
-    frame->planes[0] = (gvd_plane){
-        .data = av->data[0],
-        .stride = av->linesize[0],
-        .width = av->width,
-        .height = av->height,
-        .step = 3,
-    };
-}
-
-static int to_rgb(AVFrame *av, const gvd_color *color, struct SwsContext **sws,
-                  gvd_error *err)
-{
-    *sws = sws_getCachedContext(*sws, av->width, av->height, av->format,
-                                av->width, av->height, AV_PIX_FMT_RGB24,
-                                SWS_POINT | SWS_ACCURATE_RND |
-                                    SWS_FULL_CHR_H_INT | SWS_BITEXACT,
-                                NULL, NULL, NULL);
-    AVFrame *rgb = av_frame_alloc();
-    if (!*sws || !rgb)
-        goto fail;
-    const int *table = sws_getCoefficients(color->matrix);
-    sws_setColorspaceDetails(*sws, table, color->full_range, table, 1, 0,
-                             1 << 16, 1 << 16);
-    rgb->format = AV_PIX_FMT_RGB24;
-    rgb->width = av->width;
-    rgb->height = av->height;
-    if (av_frame_get_buffer(rgb, 0) < 0 ||
-        sws_scale(*sws, (const uint8_t *const *)av->data, av->linesize, 0,
-                  av->height, rgb->data, rgb->linesize) < 0)
-        goto fail;
-    av_frame_unref(av);
-    av_frame_move_ref(av, rgb);
-    av_frame_free(&rgb);
-    return GVD_OK;
-fail:
-    av_frame_free(&rgb);
-    return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                    "its pixel format %s cannot be converted to RGB",
-                    av_get_pix_fmt_name(av->format));
 }
 
 static gvd_frame *create_frame(AVFrame *av, const gvd_media *media)
@@ -163,13 +127,29 @@ static gvd_frame *create_frame(AVFrame *av, const gvd_media *media)
     return frame;
 }
 
+static int fill(AVFrame *av, gvd_frame *frame, struct SwsContext **sws,
+                gvd_error *err)
+{
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(av->format);
+    if (!is_planar(format)) {
+        AVFrame *empty = frame->owner;
+        av_frame_free(&empty);
+        frame->owner = NULL;
+        return gvd_picture_unpack(av, sws, frame, err);
+    }
+    set_planes(frame, av, format);
+    av_frame_move_ref(frame->owner, av);
+    return GVD_OK;
+}
+
 int gvd_picture_wrap(AVFrame *av, const gvd_media *media,
                      enum gvd_pixels pixels, struct SwsContext **sws,
                      gvd_frame **out, gvd_error *err)
 {
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(av->format);
-    bool planar = format && is_planar_yuv(format);
-    if (!format || (!planar && pixels == GVD_PIXELS_NATIVE))
+    bool yuv = format && !(format->flags & AV_PIX_FMT_FLAG_RGB) &&
+               is_planar(format);
+    if (!format || (!yuv && pixels == GVD_PIXELS_NATIVE))
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "pixel_format=\"native\" cannot give %s, which is not "
                         "planar YUV; \"rgb24\" can",
@@ -178,22 +158,11 @@ int gvd_picture_wrap(AVFrame *av, const gvd_media *media,
     if (!frame)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     frame->pixel_format = planar_name(av->format);
-    if (pixels == GVD_PIXELS_NONE) {
-        av_frame_unref(av);
-        *out = frame;
-        return GVD_OK;
-    }
-    if (planar)
-        set_planes(frame, av, format);
-    if (pixels == GVD_PIXELS_RGB && !(planar && gvd_frame_is_420p8(frame))) {
-        int rc = to_rgb(av, &frame->color, sws, err);
-        if (rc < 0) {
-            gvd_frame_unref(&frame);
-            return rc;
-        }
-        set_rgb_plane(frame, av);
-    }
-    av_frame_move_ref(frame->owner, av);
+    int rc = GVD_OK;
+    if (pixels != GVD_PIXELS_NONE)
+        rc = fill(av, frame, sws, err);
+    if (rc < 0)
+        gvd_frame_unref(&frame);
     *out = frame;
-    return GVD_OK;
+    return rc;
 }

@@ -6,9 +6,9 @@
 struct AVFrame;
 struct SwsContext;
 
-// Moves the AVFrame's contents into a new frame. With rgb_only, formats that
-// the kernels do not convert go through libswscale (*sws is kept for the next)
-// to packed RGB; without, formats that are no planar YUV are unsupported.
+// Moves the AVFrame's contents into a new frame. Formats that are no planar YUV
+// are unsupported as native pixels; as others they are taken apart into planes
+// (cpu/unpack.h, which keeps *sws).
 int gvd_picture_wrap(struct AVFrame *av, const gvd_media *media,
                      enum gvd_pixels pixels, struct SwsContext **sws,
                      gvd_frame **out, gvd_error *err);

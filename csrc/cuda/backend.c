@@ -57,23 +57,13 @@ static cudaVideoChromaFormat chroma_of(const gvd_media *media)
                : cudaVideoChromaFormat_420;
 }
 
-// 8-bit 4:2:0, or, of what is not made into RGB, whatever NVDEC gives.
-static int check_pixels(const gvd_media *media, const gvd_cuda_use_case *use,
-                        gvd_error *reason)
+// 4:2:0 and 4:4:4 of as many bits as NVDEC may give.
+static int check_pixels(const gvd_media *media, gvd_error *reason)
 {
-    int sub = media->chroma_width;
-    bool known = media->planes == 3 && sub == media->chroma_height &&
-                 (sub == 0 || sub == 1);
-    bool plain = known && sub == 1 && media->bit_depth == 8;
-    bool deep = known && (media->bit_depth == 8 || media->bit_depth == 10 ||
-                          media->bit_depth == 12);
-    if (plain || (use->native && deep))
+    int sub = media->chroma_width, depth = media->bit_depth;
+    if (media->planes == 3 && sub == media->chroma_height && sub <= 1 &&
+        (depth == 8 || depth == 10 || depth == 12))
         return GVD_OK;
-    if (deep)
-        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
-                        "this version makes RGB on the GPU of 8-bit 4:2:0 "
-                        "only, not of %s",
-                        media->pixel_format);
     return gvd_fail(reason, GVD_ERR_UNSUPPORTED, "no NVDEC decodes %s",
                     media->pixel_format);
 }
@@ -103,7 +93,7 @@ int gvd_cuda_can_decode(int device, const gvd_media *media,
     const gvd_cuda_codec_entry *entry = gvd_cuda_codec_find(media->codec_id);
     int rc = check_codec(media, entry, use, reason);
     if (rc == GVD_OK)
-        rc = check_pixels(media, use, reason);
+        rc = check_pixels(media, reason);
     gvd_gpu *gpu;
     CUVIDDECODECAPS caps = {0};
     if (rc == GVD_OK)

@@ -1,11 +1,11 @@
-// Frames in device memory to one RGB tensor: the last station on the GPU.
+// Frames in device memory to one tensor: the last station on the GPU.
 //
-// The stream waits for the frames' events, one launch converts them all, and
-// each frame's memory waits for the launch: the host never does.
+// The stream waits for the frames' events, one launch converts all that are of
+// one kind, and each frame's memory waits for it: the host never does.
 #include <stdlib.h>
 
 #include "cuda/device.h"
-#include "cuda/kernels.h"
+#include "cuda/launch.h"
 #include "cuda/picture.h"
 
 typedef struct cuda_tensor {
@@ -80,11 +80,11 @@ static const gvd_tensor_ops cuda_ops = {
 static int allocate_block(cuda_tensor *t, const gvd_allocator *allocator,
                           gvd_error *err)
 {
-    const gvd_tensor *tensor = &t->tensor;
+    const int64_t bytes = gvd_tensor_bytes(&t->tensor);
     int rc = gvd_gpu_check_stream(t->gpu, t->stream, err);
     for (int attempt = 0; rc == GVD_OK && attempt < 2; attempt++) {
-        rc = allocator->allocate(allocator->context, tensor->device,
-                                 tensor->ndim, tensor->shape, &t->block, err);
+        rc = allocator->allocate(allocator->context, t->tensor.device, 1, &bytes,
+                                 &t->block, err);
         if (rc != GVD_ERR_NO_MEMORY || attempt > 0)
             return rc;
         gvd_cuda_trim();
@@ -93,133 +93,88 @@ static int allocate_block(cuda_tensor *t, const gvd_allocator *allocator,
     return rc;
 }
 
-static int create_tensor(gvd_gpu *gpu, const int64_t shape[GVD_MAX_DIMS],
-                         const gvd_allocator *allocator, cuda_tensor **out,
-                         gvd_error *err)
+// Memory of the caller's, of its allocator's, or of ours.
+static int take_memory(cuda_tensor *t, const gvd_cuda_batch *batch,
+                       gvd_error *err)
 {
+    const bool ours = !batch->allocator && !batch->target->data;
+    int rc = GVD_OK;
+    if (batch->target->data) {
+        t->block = *batch->target;
+        *batch->target = (gvd_block){0};
+        rc = gvd_gpu_check_stream(t->gpu, t->stream, err);
+    } else if (batch->allocator) {
+        rc = allocate_block(t, batch->allocator, err);
+    }
+    size_t bytes = ours ? (size_t)gvd_tensor_bytes(&t->tensor) : 0;
+    if (rc == GVD_OK)
+        rc = gvd_buffer_get(t->gpu, bytes, t->stream, &t->buffer, err);
+    if (rc == GVD_OK)
+        t->tensor.data = ours ? (uint8_t *)(uintptr_t)t->buffer->memory
+                              : t->block.data;
+    return rc;
+}
+
+static int create_tensor(gvd_gpu *gpu, const gvd_cuda_batch *batch,
+                         cuda_tensor **out, gvd_error *err)
+{
+    const gvd_output *output = &batch->conversions->output;
     cuda_tensor *t = calloc(1, sizeof *t);
     if (!t)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     t->gpu = gpu;
-    t->stream =
-        allocator ? normal_stream(allocator->stream) : gpu->convert_stream;
+    t->stream = batch->allocator ? normal_stream(batch->allocator->stream)
+                                 : gpu->convert_stream;
     t->tensor = (gvd_tensor){
         .ops = &cuda_ops,
-        .bits = 8,
+        .dtype = output->dtype,
         .device = {GVD_DEVICE_CUDA, gpu->index},
     };
     gvd_ref_init(&t->tensor.ref);
+    int64_t shape[GVD_MAX_DIMS];
+    gvd_output_shape(output, batch->count, batch->size, shape);
     gvd_tensor_set_shape(&t->tensor, GVD_MAX_DIMS, shape);
-    size_t bytes = allocator ? 0 : (size_t)gvd_tensor_bytes(&t->tensor);
-    int rc = allocator ? allocate_block(t, allocator, err) : GVD_OK;
-    if (rc == GVD_OK)
-        rc = gvd_buffer_get(gpu, bytes, t->stream, &t->buffer, err);
+    int rc = take_memory(t, batch, err);
     if (rc < 0) {
         if (t->block.release)
             t->block.release(t->block.handle);
         free(t);
         return rc;
     }
-    t->tensor.data =
-        allocator ? t->block.data : (uint8_t *)(uintptr_t)t->buffer->memory;
     *out = t;
     return GVD_OK;
 }
 
-static int describe_frame(const gvd_frame *frame, struct gvd_kernel_frame *out,
-                          gvd_error *err)
+// One launch: frames that are pictures already, or of one conversion. How many,
+// or an error.
+static int launch(const gvd_cuda_batch *batch, const cuda_tensor *t, int done,
+                  gvd_error *err)
 {
-    const gvd_plane *planes = frame->planes;
-    *out = (struct gvd_kernel_frame){
-        .y = (unsigned long long)(uintptr_t)planes[0].data,
-        .y_stride = (int)planes[0].stride,
+    const int64_t bytes = gvd_tensor_bytes(&t->tensor) / batch->count;
+    gvd_frame *const *frames = batch->frames + done;
+    const int count = batch->count - done;
+    const gvd_launch target = {
+        .gpu = t->gpu,
+        .stream = t->stream,
+        .dst = t->tensor.data + done * bytes,
     };
-    if (frame->layout == GVD_LAYOUT_RGB24)
-        return GVD_OK;
-    out->u = (unsigned long long)(uintptr_t)planes[1].data;
-    out->v = (unsigned long long)(uintptr_t)planes[2].data;
-    out->u_stride = (int)planes[1].stride;
-    out->v_stride = (int)planes[2].stride;
-    out->chroma_step = planes[1].step;
-    return gvd_yuv_matrix_init(&out->matrix, frame->color, err);
+    if (frames[0]->layout == GVD_LAYOUT_OUTPUT)
+        return gvd_launch_gather(&target, bytes, frames, count, err);
+    gvd_conversion *c = NULL;
+    int rc = gvd_conversions_get(batch->conversions, frames[0], &c, err);
+    if (rc == GVD_OK && gvd_conversion_bytes(c) != bytes)
+        rc = gvd_fail(err, GVD_ERR_INTERNAL, "a frame of another size");
+    if (rc == GVD_OK)
+        rc = gvd_launch_convert(&target, c, frames, count, err);
+    gvd_conversion_unref(&c);
+    return rc;
 }
 
-// Frames that are to become one tensor, and where their pixels go in it.
-struct conversion {
-    cuda_tensor *tensor;
-    gvd_frame *const *frames;
-    int count;
-    enum gvd_dimension_order order;
-    enum gvd_orientation orientation;
-    gvd_placement place;
-};
-
-static enum gvd_kernel choose_kernel(const struct conversion *c,
-                                     enum gvd_layout layout)
+static int convert_all(const gvd_cuda_batch *batch, const cuda_tensor *t,
+                       gvd_error *err)
 {
-    if (c->orientation != GVD_UPRIGHT)
-        return layout == GVD_LAYOUT_RGB24 ? GVD_KERNEL_RGB_TURNED
-                                          : GVD_KERNEL_YUV_TURNED;
-    if (layout == GVD_LAYOUT_RGB24)
-        return c->order == GVD_NCHW ? GVD_KERNEL_RGB_NCHW : GVD_KERNEL_RGB_NHWC;
-    return c->order == GVD_NCHW ? GVD_KERNEL_YUV_NCHW : GVD_KERNEL_YUV_NHWC;
-}
-
-static struct gvd_kernel_params start_params(const struct conversion *c,
-                                             int done)
-{
-    const gvd_tensor *tensor = &c->tensor->tensor;
-    const uint8_t *target =
-        tensor->data + done * tensor->strides[0] + c->place.first;
-    return (struct gvd_kernel_params){
-        .dst = (unsigned long long)(uintptr_t)target,
-        .width = c->frames[0]->width,
-        .height = c->frames[0]->height,
-        .column = (int)c->place.column,
-        .row = (int)c->place.row,
-        .channel = (int)c->place.channel,
-    };
-}
-
-// Converts frames from `done` on, as many as one launch takes; the number, or
-// an error.
-static int launch(const struct conversion *c, int done, gvd_error *err)
-{
-    const cuda_tensor *t = c->tensor;
-    const gvd_driver *drv = t->gpu->drv;
-    gvd_frame *const *frames = c->frames + done;
-    const enum gvd_layout layout = frames[0]->layout;
-    struct gvd_kernel_params params = start_params(c, done);
-    int n = 0;
-    while (n < c->count - done && n < GVD_KERNEL_MAX_FRAMES &&
-           frames[n]->layout == layout) {
-        gvd_buffer *buffer = gvd_cuda_picture_buffer(frames[n]);
-        int rc = describe_frame(frames[n], &params.frames[n], err);
-        if (rc == GVD_OK)
-            rc = CU(err, drv->cuStreamWaitEvent(t->stream, buffer->event, 0));
-        if (rc < 0)
-            return rc;
-        n++;
-    }
-    params.frame_count = n;
-    struct gvd_kernel_grid grid =
-        gvd_kernel_grid_for(params.width, params.height, n);
-    CUfunction kernel = t->gpu->kernels[choose_kernel(c, layout)];
-    void *arguments[] = {&params};
-    int rc = CU(err, drv->cuLaunchKernel(kernel, grid.x, grid.y, grid.z,
-                                         GVD_KERNEL_BLOCK_X, GVD_KERNEL_BLOCK_Y,
-                                         1, 0, t->stream, arguments, NULL));
-    for (int i = 0; rc == GVD_OK && i < n; i++)
-        rc =
-            gvd_buffer_mark(gvd_cuda_picture_buffer(frames[i]), t->stream, err);
-    return rc < 0 ? rc : n;
-}
-
-static int convert_all(const struct conversion *c, gvd_error *err)
-{
-    const cuda_tensor *t = c->tensor;
-    for (int done = 0; done < c->count;) {
-        int rc = launch(c, done, err);
+    for (int done = 0; done < batch->count;) {
+        int rc = launch(batch, t, done, err);
         if (rc < 0) {
             // The memory is used again only after what was launched.
             gvd_buffer_mark(t->buffer, t->stream, NULL);
@@ -230,33 +185,54 @@ static int convert_all(const struct conversion *c, gvd_error *err)
     return gvd_buffer_mark(t->buffer, t->stream, err);
 }
 
-int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
-                     enum gvd_dimension_order order,
-                     enum gvd_orientation orientation,
-                     const gvd_allocator *allocator, gvd_tensor **out,
+int gvd_cuda_convert(const gvd_cuda_batch *batch, gvd_tensor **out,
                      gvd_error *err)
 {
     gvd_gpu *gpu;
-    int rc = gvd_gpu_enter(device, &gpu, err);
+    int rc = gvd_gpu_enter(batch->device, &gpu, err);
     if (rc < 0)
         return rc;
-    const int width = frames[0]->width, height = frames[0]->height;
-    int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(order, orientation, count, width, height, shape);
-    struct conversion c = {
-        .frames = frames,
-        .count = count,
-        .order = order,
-        .orientation = orientation,
-        .place = gvd_placement_for(order, orientation, width, height),
-    };
-    rc = create_tensor(gpu, shape, allocator, &c.tensor, err);
+    cuda_tensor *t = NULL;
+    rc = create_tensor(gpu, batch, &t, err);
     if (rc == GVD_OK)
-        rc = convert_all(&c, err);
+        rc = convert_all(batch, t, err);
     gvd_gpu_pop(gpu);
-    gvd_tensor *tensor = c.tensor ? &c.tensor->tensor : NULL;
+    gvd_tensor *tensor = t ? &t->tensor : NULL;
     if (rc < 0 && tensor)
         gvd_tensor_unref(&tensor);
     *out = tensor;
     return rc;
+}
+
+int gvd_cuda_shrink(int device, gvd_conversion *conversion, gvd_frame **frame,
+                    gvd_error *err)
+{
+    const gvd_conversion *c = conversion;
+    const int64_t bytes = gvd_conversion_bytes(c);
+    gvd_gpu *gpu;
+    int rc = gvd_gpu_enter(device, &gpu, err);
+    if (rc < 0)
+        return rc;
+    gvd_launch launch = {.gpu = gpu, .stream = gpu->convert_stream};
+    gvd_buffer *buffer;
+    gvd_frame *small = NULL;
+    rc = gvd_buffer_get(gpu, (size_t)bytes, launch.stream, &buffer, err);
+    if (rc == GVD_OK)
+        rc = gvd_cuda_picture_create(buffer, &small, err);
+    if (rc == GVD_OK) {
+        launch.dst = (uint8_t *)(uintptr_t)buffer->memory;
+        gvd_frame_set_facts(small, *frame);
+        gvd_frame_set_output(small, launch.dst, bytes, c->width, c->height);
+        rc = gvd_launch_convert(&launch, conversion, frame, 1, err);
+    }
+    if (rc >= 0)
+        rc = gvd_buffer_mark(buffer, launch.stream, err);
+    gvd_gpu_pop(gpu);
+    if (rc < 0) {
+        gvd_frame_unref(&small);
+        return rc;
+    }
+    gvd_frame_unref(frame);
+    *frame = small;
+    return GVD_OK;
 }

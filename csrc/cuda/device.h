@@ -6,13 +6,13 @@
 #pragma once
 
 #include "backend.h"
+#include "conversion.h"
 #include "tensor.h"
 
 // Loads the driver and retains the device's primary context, for good.
 int gvd_cuda_use(int device, gvd_error *err);
 
 typedef struct gvd_cuda_use_case {
-    bool native;  // the decoded planes are wanted, and no RGB of them
     bool inexact; // where the standard leaves rounding open, NVDEC's will do
 } gvd_cuda_use_case;
 
@@ -29,12 +29,24 @@ int64_t gvd_cuda_memory_default(int device);
 // Copies a host frame to the device and puts the copy in its place.
 int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err);
 
-// Converts frames of one size to an RGB tensor: one launch, no host wait. Its
-// shape is gvd_tensor_rgb_shape's, with the frames' width and height.
-int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
-                     enum gvd_dimension_order order,
-                     enum gvd_orientation orientation,
-                     const gvd_allocator *allocator, gvd_tensor **out,
+// Puts the picture that the conversion makes of a frame in its place.
+int gvd_cuda_shrink(int device, gvd_conversion *conversion, gvd_frame **frame,
+                    gvd_error *err);
+
+typedef struct gvd_cuda_batch {
+    int device;
+    gvd_frame *const *frames; // on the device
+    int count;
+    gvd_size size; // of the pictures that they make
+    gvd_conversions *conversions;
+    const gvd_allocator *allocator; // or NULL: memory and stream of ours
+    // Memory to take in place of the allocator's, left empty then; without data
+    // there is none. It goes with an allocator, whose stream counts.
+    gvd_block *target;
+} gvd_cuda_batch;
+
+// Makes the frames into one tensor, without a wait of the host's.
+int gvd_cuda_convert(const gvd_cuda_batch *batch, gvd_tensor **out,
                      gvd_error *err);
 
 void gvd_cuda_trim(void);

@@ -41,11 +41,11 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
     static const char *const names[GVD_KERNEL_COUNT] = {
         [GVD_KERNEL_YUV_NCHW] = GVD_KERNEL_YUV420_TO_NCHW,
         [GVD_KERNEL_YUV_NHWC] = GVD_KERNEL_YUV420_TO_NHWC,
-        [GVD_KERNEL_RGB_NCHW] = GVD_KERNEL_RGB24_TO_NCHW,
-        [GVD_KERNEL_RGB_NHWC] = GVD_KERNEL_RGB24_TO_NHWC,
         [GVD_KERNEL_YUV_TURNED] = GVD_KERNEL_YUV420_TURNED,
-        [GVD_KERNEL_RGB_TURNED] = GVD_KERNEL_RGB24_TURNED,
         [GVD_KERNEL_SHIFT] = GVD_KERNEL_SHIFT16,
+        [GVD_KERNEL_RESAMPLE_SHORT] = "gvd_resample_short",
+        [GVD_KERNEL_RESAMPLE_FLOAT] = "gvd_resample_float",
+        [GVD_KERNEL_GATHER] = "gvd_gather",
     };
     const gvd_driver *drv = gpu->drv;
     int arch = gpu->compute_capability;

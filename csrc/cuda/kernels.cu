@@ -1,4 +1,4 @@
-// Decoded frames in device memory to dense RGB, a whole batch in one launch.
+// 8-bit 4:2:0 in device memory to dense bytes, a whole batch in one launch.
 //
 // The arithmetic is yuv.h's, as on the CPU. What this file adds is the way of
 // the bytes: a warp takes up to 256 pixels of two rows, each lane converts
@@ -29,7 +29,7 @@ struct channels {
     u64 c[ROWS][3];
 };
 
-// A warp's results (or packed input), of each row in the order of dst.
+// A warp's results, of each row in the order of dst.
 struct stage {
     u64 row[ROWS][LANES * 3];
 };
@@ -199,33 +199,6 @@ DEVICE void write_packed(const gvd_kernel_params &p, const tile &t,
         copy_bytes(to, (const u8 *)s.row[r], t.count * 3, t.lane);
 }
 
-DEVICE const u8 *packed_src(const gvd_kernel_params &p, const tile &t, int row)
-{
-    const gvd_kernel_frame &f = p.frames[blockIdx.z];
-    return (const u8 *)f.y + (long long)(t.y + row) * f.y_stride +
-           (long long)t.x * 3;
-}
-
-// The lane's pixels of packed rows, read by all lanes in order.
-DEVICE channels split_pixels(const gvd_kernel_params &p, const tile &t,
-                             stage &s)
-{
-#pragma unroll 1
-    for (int r = 0; r < t.rows; r++)
-        copy_bytes((u8 *)s.row[r], packed_src(p, t, r), t.count * 3, t.lane);
-    __syncwarp();
-    channels out = {};
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int i = 0; i < PIXELS * 3; i++) {
-            const u64 word = s.row[r][t.lane * 3 + i / 8];
-            out.c[r][i % 3] |= (word >> i % 8 * 8 & 255) << i / 3 * 8;
-        }
-    __syncwarp(); // before the stage is written again
-    return out;
-}
-
 DEVICE void stage_turned(const tile &t, const channels &in, block_stage &s)
 {
 #pragma unroll
@@ -277,44 +250,12 @@ extern "C" __global__ void gvd_yuv420_to_nhwc(const gvd_kernel_params p)
                      stages[threadIdx.y]);
 }
 
-extern "C" __global__ void gvd_rgb24_to_nchw(const gvd_kernel_params p)
-{
-    __shared__ stage stages[WARPS];
-    tile t;
-    if (find_tile(p, t)) {
-        stage &s = stages[threadIdx.y];
-        write_planes(p, t, split_pixels(p, t, s), s);
-    }
-}
-
-extern "C" __global__ void gvd_rgb24_to_nhwc(const gvd_kernel_params p)
-{
-    tile t;
-    if (!find_tile(p, t))
-        return;
-    u8 *to = packed_dst(p, t);
-#pragma unroll 1
-    for (int r = 0; r < t.rows; r++, to += (u64)p.width * 3)
-        copy_bytes(to, packed_src(p, t, r), t.count * 3, t.lane);
-}
-
 extern "C" __global__ void gvd_yuv420_turned(const gvd_kernel_params p)
 {
     __shared__ block_stage results;
     tile t;
     if (find_tile(p, t))
         stage_turned(t, convert_pixels(p, p.frames[blockIdx.z], t), results);
-    __syncthreads();
-    write_turned(p, results);
-}
-
-extern "C" __global__ void gvd_rgb24_turned(const gvd_kernel_params p)
-{
-    __shared__ stage stages[WARPS];
-    __shared__ block_stage results;
-    tile t;
-    if (find_tile(p, t))
-        stage_turned(t, split_pixels(p, t, stages[threadIdx.y]), results);
     __syncthreads();
     write_turned(p, results);
 }
@@ -329,3 +270,5 @@ extern "C" __global__ void gvd_shift16(const gvd_shift_params p)
     u64 *word = (u64 *)p.memory + at;
     *word = *word >> p.shift & p.mask;
 }
+
+#include "cuda/resample.cuh"

@@ -17,11 +17,10 @@
 // Where one frame's pixels are, in device memory. Aligned pointers and strides
 // (8 bytes; 4 for planar chroma) are faster, any are right.
 struct gvd_kernel_frame {
-    unsigned long long y; // for RGB24 the packed pixels, and no other plane
-    unsigned long long u, v;
+    unsigned long long y, u, v;
     int y_stride, u_stride, v_stride; // bytes from row to row
     int chroma_step;                  // 1 planar, 2 interleaved
-    struct gvd_yuv_matrix matrix;     // unused for RGB24
+    struct gvd_yuv_matrix matrix;
 };
 
 // The only argument of every kernel, by value: a batch in one launch. dst is
@@ -66,10 +65,7 @@ struct gvd_shift_params {
 // The kernels' names in the module, for cuModuleGetFunction.
 #define GVD_KERNEL_YUV420_TO_NCHW "gvd_yuv420_to_nchw"
 #define GVD_KERNEL_YUV420_TO_NHWC "gvd_yuv420_to_nhwc"
-#define GVD_KERNEL_RGB24_TO_NCHW "gvd_rgb24_to_nchw"
-#define GVD_KERNEL_RGB24_TO_NHWC "gvd_rgb24_to_nhwc"
 #define GVD_KERNEL_YUV420_TURNED "gvd_yuv420_turned" // both orders
-#define GVD_KERNEL_RGB24_TURNED "gvd_rgb24_turned"
 #define GVD_KERNEL_SHIFT16 "gvd_shift16"
 
 struct gvd_kernel_grid {

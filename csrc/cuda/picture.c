@@ -86,17 +86,12 @@ gvd_buffer *gvd_cuda_picture_buffer(const gvd_frame *frame)
 
 // --- host frames put on the device ---
 
-static size_t host_row(const gvd_frame *frame)
-{
-    return frame->layout == GVD_LAYOUT_RGB24 ? 3 : (size_t)frame->sample_bytes;
-}
-
 static size_t upload_bytes(const gvd_frame *host)
 {
     size_t bytes = 0;
     for (int i = 0; i < host->plane_count; i++)
         bytes +=
-            gvd_cuda_stride((size_t)host->planes[i].width * host_row(host)) *
+            gvd_cuda_stride((size_t)host->planes[i].width * (size_t)host->sample_bytes) *
             (size_t)host->planes[i].height;
     return bytes;
 }
@@ -109,7 +104,7 @@ static int upload_planes(const gvd_frame *host, gvd_buffer *buffer,
     int rc = GVD_OK;
     for (int i = 0; rc == GVD_OK && i < host->plane_count; i++) {
         const gvd_plane *from = &host->planes[i];
-        size_t row = (size_t)from->width * host_row(host);
+        size_t row = (size_t)from->width * (size_t)host->sample_bytes;
         size_t stride = gvd_cuda_stride(row);
         CUDA_MEMCPY2D copy = {
             .srcMemoryType = CU_MEMORYTYPE_HOST,

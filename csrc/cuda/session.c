@@ -61,17 +61,13 @@ static bool has_sound_crop(const CUVIDEOFORMAT *f)
            (unsigned)f->display_area.bottom <= f->coded_height;
 }
 
-// RGB is made of 8-bit 4:2:0 alone.
-static bool takes_pixels(const gvd_session *s, const CUVIDEOFORMAT *f)
+static bool takes_pixels(const CUVIDEOFORMAT *f)
 {
     int depth = f->bit_depth_luma_minus8 + 8;
-    bool plain = f->chroma_format == cudaVideoChromaFormat_420 && depth == 8;
-    bool native = s->params.pixels == GVD_PIXELS_NATIVE &&
-                  (f->chroma_format == cudaVideoChromaFormat_420 ||
-                   f->chroma_format == cudaVideoChromaFormat_444) &&
-                  (depth == 8 || depth == 10 || depth == 12);
     return f->bit_depth_luma_minus8 == f->bit_depth_chroma_minus8 &&
-           (plain || native);
+           (f->chroma_format == cudaVideoChromaFormat_420 ||
+            f->chroma_format == cudaVideoChromaFormat_444) &&
+           (depth == 8 || depth == 10 || depth == 12);
 }
 
 static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
@@ -83,7 +79,7 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
                            s->format.coded_height != format->coded_height))
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
                                 "the size changes inside a GOP"));
-    if (!takes_pixels(s, format))
+    if (!takes_pixels(format))
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
                                 "the pixel format is another one"));
     if (!has_sound_crop(format))

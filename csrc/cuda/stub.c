@@ -65,14 +65,17 @@ int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
     return no_cuda(err);
 }
 
-int gvd_cuda_convert(int device, gvd_frame *const *frames, int count,
-                     enum gvd_dimension_order order,
-                     enum gvd_orientation orientation,
-                     const gvd_allocator *allocator, gvd_tensor **out,
+int gvd_cuda_shrink(int device, gvd_conversion *conversion, gvd_frame **frame,
+                    gvd_error *err)
+{
+    (void)device, (void)conversion, (void)frame;
+    return no_cuda(err);
+}
+
+int gvd_cuda_convert(const gvd_cuda_batch *batch, gvd_tensor **out,
                      gvd_error *err)
 {
-    (void)device, (void)frames, (void)count, (void)order, (void)allocator;
-    (void)orientation, (void)out;
+    (void)batch, (void)out;
     return no_cuda(err);
 }
 

@@ -25,6 +25,7 @@ static gvd_color color_of(const gvd_surface *surface)
     return (gvd_color){
         .matrix = tagged ? matrix : container->matrix,
         .full_range = full_range || (!tagged && container->full_range),
+        .limited_range = tagged ? !full_range : container->limited_range,
     };
 }
 
@@ -64,6 +65,7 @@ static void describe_frame(const gvd_surface *surface, gvd_frame *frame,
     frame->plane_count = 3;
     frame->sample_bytes =
         (int)gvd_decoder_sample_bytes(&surface->decoder->format);
+    frame->depth = surface->decoder->format.bit_depth;
     frame->backend = "nvdec";
     frame->color = color_of(surface);
     describe_planes(surface, frame, memory, stride);

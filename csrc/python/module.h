@@ -66,6 +66,38 @@ int gvd_py_dict_take(PyObject *dict, const char *key, PyObject *value);
 // Text of the core's: UTF-8, other bytes replaced. None for NULL.
 PyObject *gvd_py_text(const char *text);
 
+// output_fields.c
+
+// What Python calls a type of elements. NULL where there is no such word.
+typedef struct gvd_py_dtype {
+    const char *name;    // NumPy's and torch's
+    const char *format;  // the buffer protocol's
+    const char *typestr; // the array interface's
+} gvd_py_dtype;
+
+const gvd_py_dtype *gvd_py_dtype_of(enum gvd_dtype dtype);
+
+// Fills output from the dictionary that gvdecode.output makes. -1 with an
+// exception set.
+int gvd_py_output_read(PyObject *fields, gvd_output *output);
+
+// target.c
+
+// What the memory for a batch must be like.
+typedef struct gvd_py_target {
+    gvd_device device;
+    enum gvd_dtype dtype;
+    int ndim;
+    int64_t shape[GVD_MAX_DIMS];
+} gvd_py_target;
+
+// Takes the memory of `out`, any array that knows DLPack: its release drops
+// what DLPack gave. On a GPU what its library still does with the memory comes
+// before the work on the calling thread's stream: torch's, or else the legacy
+// default one. -1 with an exception set where the array is no such target.
+int gvd_py_target_take(gvd_py_state *state, PyObject *out,
+                       const gvd_py_target *target, gvd_block *block);
+
 // numpy_api.c
 
 // A NumPy array over a host tensor, which `owner` keeps alive; or, of a device
@@ -91,7 +123,8 @@ PyObject *gvd_py_index_wrap(gvd_py_state *state, gvd_index *index);
 // The core's index of an Index, borrowed, or NULL with TypeError set.
 gvd_index *gvd_py_index_of(gvd_py_state *state, PyObject *object);
 
-// A Pass over the reader, which it keeps alive.
+// A Pass over the reader, which it keeps alive. Takes params->target over, also
+// when it fails.
 PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
                             const gvd_pass_params *params);
 

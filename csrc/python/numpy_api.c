@@ -9,22 +9,38 @@
 
 #include "host_copy.h"
 
+// NumPy's type of the elements; -1 with TypeError set where it has none.
 static int element_type(const gvd_tensor *tensor)
 {
-    return tensor->bits == 16 ? NPY_UINT16 : NPY_UINT8;
+    switch (tensor->dtype) {
+    case GVD_UINT8:
+        return NPY_UINT8;
+    case GVD_UINT16:
+        return NPY_UINT16;
+    case GVD_FLOAT16:
+        return NPY_FLOAT16;
+    case GVD_FLOAT32:
+        return NPY_FLOAT32;
+    case GVD_BFLOAT16:
+        break;
+    }
+    PyErr_SetString(PyExc_TypeError, "NumPy has no bfloat16: take .torch(), or "
+                                     "decode with dtype=\"float16\"");
+    return -1;
 }
 
 // A writable array over the tensor's memory; owner becomes its base.
-static PyObject *view(gvd_tensor *tensor, PyObject *owner)
+static PyObject *view(gvd_tensor *tensor, int type, PyObject *owner)
 {
     npy_intp shape[GVD_MAX_DIMS], strides[GVD_MAX_DIMS];
     for (int i = 0; i < tensor->ndim; i++) {
         shape[i] = (npy_intp)tensor->shape[i];
-        strides[i] = (npy_intp)(tensor->strides[i] * tensor->bits / 8);
+        strides[i] =
+            (npy_intp)tensor->strides[i] * gvd_dtype_bytes(tensor->dtype);
     }
     PyObject *array = PyArray_New(
-        &PyArray_Type, tensor->ndim, shape, element_type(tensor), strides,
-        tensor->data, 0, NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED, NULL);
+        &PyArray_Type, tensor->ndim, shape, type, strides, tensor->data, 0,
+        NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED, NULL);
     if (!array)
         return NULL;
     // Takes the reference, also when it fails.
@@ -33,13 +49,12 @@ static PyObject *view(gvd_tensor *tensor, PyObject *owner)
     return array;
 }
 
-static PyObject *copy(gvd_py_state *state, gvd_tensor *tensor)
+static PyObject *copy(gvd_py_state *state, gvd_tensor *tensor, int type)
 {
     npy_intp shape[GVD_MAX_DIMS];
     for (int i = 0; i < tensor->ndim; i++)
         shape[i] = (npy_intp)tensor->shape[i];
-    PyObject *array =
-        PyArray_SimpleNew(tensor->ndim, shape, element_type(tensor));
+    PyObject *array = PyArray_SimpleNew(tensor->ndim, shape, type);
     if (!array)
         return NULL;
     void *memory = PyArray_DATA((PyArrayObject *)array);
@@ -57,11 +72,12 @@ static PyObject *copy(gvd_py_state *state, gvd_tensor *tensor)
 PyObject *gvd_py_numpy_array(gvd_py_state *state, gvd_tensor *tensor,
                              PyObject *owner)
 {
-    if (PyArray_ImportNumPyAPI() < 0)
+    int type = element_type(tensor);
+    if (type < 0 || PyArray_ImportNumPyAPI() < 0)
         return NULL;
     if (tensor->device.type == GVD_DEVICE_CPU)
-        return view(tensor, owner);
-    return copy(state, tensor);
+        return view(tensor, type, owner);
+    return copy(state, tensor, type);
 }
 
 PyObject *gvd_py_numpy_int64(const int64_t *numbers, int64_t count)

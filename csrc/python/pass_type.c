@@ -12,6 +12,7 @@ typedef struct pass_object {
     PyObject *reader; // entered for as long as the pass lives
     gvd_pass *pass;
     gvd_device device;
+    bool targeted; // the batch is made in memory of the caller's
     // Written once by the closing call, read when no user is left.
     gvd_stats last_stats;
 } pass_object;
@@ -31,8 +32,12 @@ static void close_pass(pass_object *self)
 {
     if (!gvd_guard_close(&self->guard))
         return;
+    // A thread that holds what these wait for may wait for the GIL itself, to
+    // give back memory of the caller's.
+    PyThreadState *thread = PyEval_SaveThread();
     gvd_pass_abort(self->pass);
     gvd_pass_stats(self->pass, &self->last_stats);
+    PyEval_RestoreThread(thread);
     pass_leave(self);
 }
 
@@ -40,8 +45,11 @@ PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
                             const gvd_pass_params *params)
 {
     gvd_reader *core_reader = gvd_py_reader_enter(reader);
-    if (!core_reader)
+    if (!core_reader) {
+        if (params->target.release)
+            params->target.release(params->target.handle);
         return NULL;
+    }
     gvd_error err = {0};
     gvd_pass *pass = NULL;
     PyThreadState *thread = PyEval_SaveThread();
@@ -60,6 +68,7 @@ PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
     self->reader = Py_NewRef(reader);
     self->pass = pass;
     self->device = gvd_reader_device(core_reader);
+    self->targeted = params->target.release;
     return object;
 }
 
@@ -117,13 +126,17 @@ static PyObject *wrap_batch(gvd_py_state *state, const gvd_batch *batch)
 }
 
 // Batches for a GPU come from torch where it is imported. Its current stream
-// belongs to this thread, so it is asked for here and now.
+// belongs to this thread, so it is asked for here and now. Memory of the
+// caller's is written on that stream too, as gvd_py_target_take has promised:
+// where there is no torch, on the legacy default one.
 static int choose_allocator(gvd_py_state *state, pass_object *self,
                             gvd_allocator *allocator)
 {
     if (self->device.type != GVD_DEVICE_CUDA)
         return 0;
-    return gvd_py_torch_allocator(&state->torch, self->device, allocator);
+    *allocator = (gvd_allocator){0};
+    int found = gvd_py_torch_allocator(&state->torch, self->device, allocator);
+    return found == 0 && self->targeted ? 1 : found;
 }
 
 static PyObject *take_batch(gvd_py_state *state, pass_object *self)
@@ -162,7 +175,9 @@ static PyObject *pass_abort(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     pass_object *self = (pass_object *)op;
     if (gvd_guard_enter(&self->guard)) {
+        PyThreadState *thread = PyEval_SaveThread();
         gvd_pass_abort(self->pass);
+        PyEval_RestoreThread(thread);
         pass_leave(self);
     }
     return Py_NewRef(Py_None);
@@ -212,7 +227,9 @@ static PyObject *pass_stats(PyObject *op, PyObject *Py_UNUSED(ignored))
     pass_object *self = (pass_object *)op;
     gvd_stats stats = {0};
     if (gvd_guard_enter(&self->guard)) {
+        PyThreadState *thread = PyEval_SaveThread();
         gvd_pass_stats(self->pass, &stats);
+        PyEval_RestoreThread(thread);
         pass_leave(self);
     } else {
         stats = self->last_stats;

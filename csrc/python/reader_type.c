@@ -1,6 +1,7 @@
 // Reader: an open video. What opening tells is copied, so that it can be asked
 // for after closing too; the rest is read when it is first asked for.
 #include <stdlib.h>
+#include <string.h>
 
 #include "module.h"
 
@@ -8,6 +9,7 @@ typedef struct reader_object {
     PyObject_HEAD gvd_guard guard;
     // Immutable after create.
     gvd_reader *reader;
+    enum gvd_dtype dtype; // of what is no native frame
     PyObject *time_base, *device, *backend, *fallback_reason;
 } reader_object;
 
@@ -99,24 +101,30 @@ static int copy_facts(reader_object *self)
 static int read_params(PyObject *args, PyObject *kwargs,
                        gvd_reader_params *params)
 {
-    static char *names[] = {
-        "url",     "stream_index",   "device_type",   "device_id",
-        "native",  "nhwc",           "sessions",      "memory_limit",
-        "ca_file", "apply_rotation", "allow_inexact", NULL};
-    int native, nhwc, upright, inexact;
+    static char *names[] = {"url",
+                            "stream_index",
+                            "device_type",
+                            "device_id",
+                            "output",
+                            "sessions",
+                            "memory_limit",
+                            "ca_file",
+                            "apply_rotation",
+                            "allow_inexact",
+                            NULL};
+    int upright, inexact;
+    PyObject *output;
     long long memory_limit;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "y$iiippiLzpp:Reader", names, &params->url,
+            args, kwargs, "y$iiiO!iLzpp:Reader", names, &params->url,
             &params->stream_index, &params->device.type, &params->device.id,
-            &native, &nhwc, &params->sessions, &memory_limit, &params->ca_file,
-            &upright, &inexact))
+            &PyDict_Type, &output, &params->sessions, &memory_limit,
+            &params->ca_file, &upright, &inexact))
         return -1;
     params->upright = upright;
     params->allow_inexact = inexact;
-    params->output = native ? GVD_OUTPUT_NATIVE : GVD_OUTPUT_RGB24;
-    params->order = nhwc ? GVD_NHWC : GVD_NCHW;
     params->memory_limit = memory_limit;
-    return 0;
+    return gvd_py_output_read(output, &params->output);
 }
 
 static PyObject *reader_new(PyTypeObject *type, PyObject *args,
@@ -130,6 +138,7 @@ static PyObject *reader_new(PyTypeObject *type, PyObject *args,
         return NULL;
     reader_object *self = (reader_object *)op;
     gvd_guard_init(&self->guard);
+    self->dtype = params.output.dtype;
     gvd_error err = {0};
     PyThreadState *thread = PyEval_SaveThread();
     int rc = gvd_reader_open(&params, &self->reader, &err);
@@ -201,8 +210,43 @@ static int check_numbers(gvd_reader *reader, const gvd_pass_params *params)
     return -1;
 }
 
-static PyObject *start_request(PyObject *op, PyObject *numbers,
-                               gvd_pass_params *params)
+static int find_shape(gvd_reader *reader, int count, int64_t *shape,
+                      gvd_error *err)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    int rc = gvd_reader_shape(reader, count, shape, err);
+    PyEval_RestoreThread(thread);
+    return rc;
+}
+
+// Takes the memory of `out` for the pass's batch or, without the dimension of
+// the batch, for its only frame. -1 with an exception set.
+static int take_target(PyObject *op, PyObject *out, bool one,
+                       gvd_pass_params *params)
+{
+    reader_object *self = (reader_object *)op;
+    gvd_py_state *state = gvd_py_state_of(op);
+    int64_t shape[GVD_MAX_DIMS];
+    gvd_error err = {0};
+    if (find_shape(self->reader, params->batch_size, shape, &err) < 0) {
+        gvd_py_raise(state, &err, NULL);
+        return -1;
+    }
+    gvd_py_target target = {
+        .device = gvd_reader_device(self->reader),
+        .dtype = self->dtype,
+        .ndim = GVD_MAX_DIMS - one,
+    };
+    memcpy(target.shape, shape + one,
+           (size_t)target.ndim * sizeof target.shape[0]);
+    params->target_bytes = gvd_dtype_bytes(self->dtype);
+    for (int i = 0; i < GVD_MAX_DIMS; i++)
+        params->target_bytes *= shape[i];
+    return gvd_py_target_take(state, out, &target, &params->target);
+}
+
+static PyObject *start_request(PyObject *op, PyObject *numbers, PyObject *out,
+                               bool one, gvd_pass_params *params)
 {
     Py_buffer view;
     if (PyObject_GetBuffer(numbers, &view, PyBUF_C_CONTIGUOUS) < 0)
@@ -215,7 +259,8 @@ static PyObject *start_request(PyObject *op, PyObject *numbers,
         PyErr_SetString(PyExc_ValueError, "numbers must be int64");
     else
         reader = gvd_py_reader_enter(op);
-    if (reader && check_numbers(reader, params) == 0)
+    if (reader && check_numbers(reader, params) == 0 &&
+        (out == Py_None || take_target(op, out, one, params) == 0))
         pass = gvd_py_pass_start(gvd_py_state_of(op), op, params);
     if (reader)
         gvd_py_reader_leave(op);
@@ -226,16 +271,49 @@ static PyObject *start_request(PyObject *op, PyObject *numbers,
 static PyObject *reader_open_pass(PyObject *op, PyObject *args)
 {
     gvd_pass_params params = {0};
-    PyObject *numbers = Py_None;
+    PyObject *numbers = Py_None, *out = Py_None;
     long long extra = 0, extra_end = 0;
-    if (!PyArg_ParseTuple(args, "i|O(LL):open_pass", &params.batch_size,
-                          &numbers, &extra, &extra_end))
+    int one = 0;
+    if (!PyArg_ParseTuple(args, "i|O(LL)Op:open_pass", &params.batch_size,
+                          &numbers, &extra, &extra_end, &out, &one))
         return NULL;
     params.extra = extra;
     params.extra_end = extra_end;
     if (numbers != Py_None)
-        return start_request(op, numbers, &params);
+        return start_request(op, numbers, out, one, &params);
     return gvd_py_pass_start(gvd_py_state_of(op), op, &params);
+}
+
+static PyObject *reader_check_out(PyObject *op, PyObject *out)
+{
+    gvd_reader *reader = gvd_py_reader_enter(op);
+    if (!reader)
+        return NULL;
+    gvd_pass_params params = {.batch_size = 0};
+    int rc = take_target(op, out, false, &params);
+    gvd_py_reader_leave(op);
+    if (rc < 0)
+        return NULL;
+    params.target.release(params.target.handle);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *reader_shape(PyObject *op, PyObject *args)
+{
+    int count;
+    if (!PyArg_ParseTuple(args, "i:shape", &count))
+        return NULL;
+    gvd_reader *reader = gvd_py_reader_enter(op);
+    if (!reader)
+        return NULL;
+    int64_t shape[GVD_MAX_DIMS];
+    gvd_error err = {0};
+    int rc = find_shape(reader, count, shape, &err);
+    gvd_py_reader_leave(op);
+    if (rc < 0)
+        return gvd_py_raise(gvd_py_state_of(op), &err, NULL);
+    return Py_BuildValue("(LLLL)", (long long)shape[0], (long long)shape[1],
+                         (long long)shape[2], (long long)shape[3]);
 }
 
 static PyObject *reader_build_index(PyObject *op, PyObject *args)
@@ -353,9 +431,17 @@ static PyObject *reader_fallback_reason(PyObject *op, void *Py_UNUSED(closure))
 
 static PyMethodDef reader_methods[] = {
     {"open_pass", reader_open_pass, METH_VARARGS,
-     "open_pass($self, batch_size, numbers=None, extra=(0, 0), /)\n--\n\n"
+     "open_pass($self, batch_size, numbers=None, extra=(0, 0), out=None,\n"
+     "one=False, /)\n--\n\n"
      "Starts to decode: all from the first frame, or frames by number (int64)\n"
-     "and, for later, those from extra[0] to below extra[1]."},
+     "and, for later, those from extra[0] to below extra[1]. The frames by\n"
+     "number may be made in the memory of an array `out`, which has no\n"
+     "dimension of the batch where it is for `one`."},
+    {"check_out", reader_check_out, METH_O,
+     "check_out($self, out, /)\n--\n\n"
+     "Refuses what is no array for a batch without frames."},
+    {"shape", reader_shape, METH_VARARGS,
+     "shape($self, count, /)\n--\n\nOf a batch of `count` frames."},
     {"build_index", reader_build_index, METH_VARARGS,
      "build_index($self, timeout_ms, /)\n--\n\n"
      "Works at the index for about so long: True once it is there."},
@@ -390,10 +476,9 @@ static int reader_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static PyType_Slot reader_slots[] = {
-    {Py_tp_doc,
-     "Reader(url, *, stream_index, device_type, device_id, native, nhwc, "
-     "sessions, memory_limit, ca_file, apply_rotation, "
-     "allow_inexact)\n--\n\nAn open video."},
+    {Py_tp_doc, "Reader(url, *, stream_index, device_type, device_id, output, "
+                "sessions, memory_limit, ca_file, apply_rotation, "
+                "allow_inexact)\n--\n\nAn open video."},
     {Py_tp_new, reader_new},
     {Py_tp_dealloc, reader_dealloc},
     {Py_tp_methods, reader_methods},

@@ -28,7 +28,7 @@ PyObject *gvd_py_tensor_wrap(gvd_py_state *state, gvd_tensor *tensor)
     for (int i = 0; i < tensor->ndim; i++) {
         object->shape[i] = (Py_ssize_t)tensor->shape[i];
         object->byte_strides[i] =
-            (Py_ssize_t)(tensor->strides[i] * tensor->bits / 8);
+            (Py_ssize_t)tensor->strides[i] * gvd_dtype_bytes(tensor->dtype);
     }
     return self;
 }
@@ -96,6 +96,14 @@ static int tensor_get_buffer(PyObject *self, Py_buffer *view, int flags)
                         "the tensor is in GPU memory: numpy() copies it");
         return -1;
     }
+    const gvd_py_dtype *dtype = gvd_py_dtype_of(tensor->dtype);
+    if (!dtype->format) {
+        PyErr_Format(PyExc_BufferError,
+                     "the buffer protocol has no %s: take .torch(), or decode "
+                     "with dtype=\"float16\"",
+                     dtype->name);
+        return -1;
+    }
     bool dense = gvd_tensor_is_contiguous(tensor);
     bool strided = (flags & PyBUF_STRIDES) == PyBUF_STRIDES;
     bool must_be_dense = !strided ||
@@ -112,10 +120,9 @@ static int tensor_get_buffer(PyObject *self, Py_buffer *view, int flags)
         .buf = tensor->data,
         .obj = Py_NewRef(self),
         .len = (Py_ssize_t)gvd_tensor_bytes(tensor),
-        .itemsize = tensor->bits / 8,
+        .itemsize = gvd_dtype_bytes(tensor->dtype),
         .ndim = tensor->ndim,
-        .format =
-            flags & PyBUF_FORMAT ? (tensor->bits == 16 ? "H" : "B") : NULL,
+        .format = flags & PyBUF_FORMAT ? (char *)dtype->format : NULL,
         .shape = flags & PyBUF_ND ? object->shape : NULL,
         .strides = strided ? object->byte_strides : NULL,
     };
@@ -141,13 +148,13 @@ static PyObject *tensor_shape(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *tensor_strides(PyObject *self, void *Py_UNUSED(closure))
 {
     return tuple_of(((tensor_object *)self)->byte_strides,
-                    tensor_of(self)->ndim, tensor_of(self)->bits / 8);
+                    tensor_of(self)->ndim,
+                    gvd_dtype_bytes(tensor_of(self)->dtype));
 }
 
 static PyObject *tensor_dtype(PyObject *self, void *Py_UNUSED(closure))
 {
-    return PyUnicode_FromString(tensor_of(self)->bits == 16 ? "uint16"
-                                                            : "uint8");
+    return PyUnicode_FromString(gvd_py_dtype_of(tensor_of(self)->dtype)->name);
 }
 
 static PyObject *tensor_data_ptr(PyObject *self, void *Py_UNUSED(closure))
@@ -172,6 +179,13 @@ static PyObject *tensor_cuda_interface(PyObject *self, void *Py_UNUSED(closure))
                         "__cuda_array_interface__: a CPU tensor has none");
         return NULL;
     }
+    const gvd_py_dtype *dtype = gvd_py_dtype_of(tensor->dtype);
+    if (!dtype->typestr) {
+        PyErr_Format(PyExc_AttributeError,
+                     "__cuda_array_interface__ has no %s: use DLPack",
+                     dtype->name);
+        return NULL;
+    }
     if (gvd_py_order(gvd_py_state_of(self), tensor, legacy) < 0)
         return NULL;
     PyObject *shape = tensor_shape(self, NULL);
@@ -184,8 +198,7 @@ static PyObject *tensor_cuda_interface(PyObject *self, void *Py_UNUSED(closure))
         return NULL;
     }
     return Py_BuildValue("{s:N,s:N,s:s,s:(KO),s:i,s:i}", "shape", shape,
-                         "strides", strides, "typestr",
-                         tensor->bits == 16 ? "<u2" : "|u1", "data",
+                         "strides", strides, "typestr", dtype->typestr, "data",
                          (unsigned long long)(uintptr_t)tensor->data, Py_False,
                          "version", 3, "stream", (int)legacy);
 }
@@ -218,7 +231,7 @@ static PyMethodDef tensor_methods[] = {
 static PyGetSetDef tensor_getset[] = {
     {"shape", tensor_shape, NULL, "Elements in each dimension.", NULL},
     {"strides", tensor_strides, NULL, "In elements.", NULL},
-    {"dtype", tensor_dtype, NULL, "\"uint8\" or \"uint16\".", NULL},
+    {"dtype", tensor_dtype, NULL, "\"uint8\", \"float16\" ...", NULL},
     {"device", tensor_device, NULL, "DLPack's (device type, number).", NULL},
     {"data_ptr", tensor_data_ptr, NULL, "Address of the first element.", NULL},
     {"nbytes", tensor_nbytes, NULL, "Bytes of the elements.", NULL},
@@ -234,7 +247,7 @@ static int tensor_traverse(PyObject *self, visitproc visit, void *arg)
 }
 
 static PyType_Slot tensor_slots[] = {
-    {Py_tp_doc, "An array of 8 or 16 bit samples in host or GPU memory."},
+    {Py_tp_doc, "An array of samples in host or GPU memory."},
     {Py_tp_dealloc, tensor_dealloc},
     {Py_tp_methods, tensor_methods},
     {Py_tp_getset, tensor_getset},

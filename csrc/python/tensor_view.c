@@ -49,12 +49,13 @@ int gvd_tensor_select(gvd_tensor *tensor, int64_t index, gvd_tensor **out,
     if (!view)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     view->parent = gvd_tensor_ref(tensor);
-    int64_t offset = index * tensor->strides[0] * (tensor->bits / 8);
+    int64_t offset =
+        index * tensor->strides[0] * gvd_dtype_bytes(tensor->dtype);
     view->tensor = (gvd_tensor){
         .ops = tensor->ops->to_host ? &cuda_ops : &host_ops,
         .data = tensor->data + offset,
         .ndim = tensor->ndim - 1,
-        .bits = tensor->bits,
+        .dtype = tensor->dtype,
         .device = tensor->device,
     };
     gvd_ref_init(&view->tensor.ref);

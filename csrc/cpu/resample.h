@@ -1,0 +1,61 @@
+// Host frames to pictures of any output that is not plain bytes: colour, then
+// down the columns, then along the rows, then to the type that is wanted.
+//
+// Thread-safety: all functions.
+#pragma once
+
+#include "conversion.h"
+
+// Its arithmetic is SHORT or FLOAT; the frame is like the one it was made for.
+int gvd_cpu_resample(const gvd_conversion *conversion, const gvd_frame *frame,
+                     uint8_t *dst, gvd_error *err);
+
+// The rest is internal to cpu/resample*.c and its test.
+
+// A row of a frame, and of its chroma.
+typedef struct gvd_sample_row {
+    const uint8_t *y, *u, *v; // u and v NULL where there is no chroma
+    int sample_bytes, shift_x;
+} gvd_sample_row;
+
+// What a row buffer has beyond its end: vectors may read and write there.
+#define GVD_ROW_PADDING 64
+
+// One set of routines. Buffers are theirs alone; x is a multiple of 4.
+typedef struct gvd_resample_ops {
+    const char *name;
+    // The levels of n pixels from column x on, of as many channels as there are.
+    // Short ones are of two rows, together in one of twice the length, in an
+    // order that only these routines know.
+    void (*load_short)(const gvd_conversion *c, const gvd_sample_row rows[2],
+                       int x, int n, int16_t *const out[3]);
+    void (*load_float)(const gvd_conversion *c, const gvd_sample_row *row,
+                       int x, int n, float *const out[3]);
+    // The weighted sum of `count` rows, or pairs of rows: two weights each.
+    void (*down_short)(int16_t *out, const int16_t *const *pairs,
+                       const int16_t *weights, int count, int shift, int n);
+    void (*down_float)(float *out, const float *const *rows,
+                       const float *weights, int count, int n);
+    // A row along an axis; in[0] is sample `from`. Levels come out.
+    void (*across_short)(float *out, const int16_t *in, const gvd_axis *x,
+                         int from);
+    void (*across_float)(float *out, const float *in, const gvd_axis *x,
+                         int from);
+    // Levels, which are lost, to the type: n elements to dst, each `step`
+    // elements after the one before.
+    void (*finish)(const struct gvd_finish *f, int channel, float *levels,
+                   int n, void *dst, ptrdiff_t step);
+} gvd_resample_ops;
+
+extern const gvd_resample_ops gvd_resample_scalar;
+#if defined(__x86_64__)
+extern const gvd_resample_ops gvd_resample_avx2; // needs AVX2 and F16C
+extern const gvd_resample_ops gvd_resample_avx512; // needs AVX-512 BW and VL too
+#endif
+
+// The fastest routines that this processor runs.
+const gvd_resample_ops *gvd_resample_best(void);
+
+// gvd_cpu_resample with the routines given.
+int gvd_resample_frame(const gvd_resample_ops *ops, const gvd_conversion *c,
+                       const gvd_frame *frame, uint8_t *dst, gvd_error *err);

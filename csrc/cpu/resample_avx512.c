@@ -1,0 +1,85 @@
+// Resampling with AVX-512 F, BW and VL.
+#include "cpu/resample.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#define TARGET __attribute__((target("avx2,f16c,avx512f,avx512bw,avx512vl")))
+#define V __m512i
+#define F __m512
+#define SHORTS 32
+#define FLOATS 16
+#define INT(name) _mm512_##name
+#define REAL(name) _mm512_##name
+#define LOAD(p) _mm512_loadu_si512(p)
+#define STORE(p, v) _mm512_storeu_si512(p, v)
+#define XOR(a, b) _mm512_xor_si512(a, b)
+#define AND(a, b) _mm512_and_si512(a, b)
+#define CAST(f) _mm512_castps_si512(f)
+#define LOAD_32(p) _mm256_loadu_si256((const __m256i *)(p))
+#define LOAD_16(p) _mm_loadu_si128((const __m128i *)(p))
+#define LOAD_8(p) _mm_loadl_epi64((const __m128i *)(p))
+#define WIDEN(h) _mm512_cvtepu8_epi16(h)
+#define LOAD_H(p) LOAD_32(p)
+#define LOAD_H_TWICE(p) twice_bytes(LOAD_16(p))
+#define WIDE_BYTES(p) _mm512_cvtepu8_epi32(LOAD_16(p))
+#define WIDE_BYTES_TWICE(p) _mm512_cvtepu8_epi32(eight_twice(LOAD_8(p)))
+#define WIDE_WORDS(p) _mm512_cvtepu16_epi32(LOAD_32(p))
+#define WIDE_WORDS_TWICE(p) _mm512_cvtepu16_epi32(twice_words(LOAD_16(p)))
+#define SIGNED_WORDS(p) _mm512_cvtepi16_epi32(LOAD_32(p))
+#define SUM_OF_FOUR(a, b, c, d) sum_of_four(a, b, c, d)
+#define STORE_BYTES(p, v)                                                      \
+    _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(v))
+#define STORE_WORDS(p, v)                                                      \
+    _mm256_storeu_si256((__m256i *)(p), _mm512_cvtepi32_epi16(v))
+#define STORE_HALVES(p, f)                                                     \
+    _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(f, 0))
+
+#define INLINE_HERE static inline __attribute__((always_inline)) TARGET
+
+INLINE_HERE __m128i eight_twice(__m128i v)
+{
+    return _mm_unpacklo_epi8(v, v);
+}
+
+INLINE_HERE __m256i twice_bytes(__m128i v)
+{
+    return _mm256_set_m128i(_mm_unpackhi_epi8(v, v), _mm_unpacklo_epi8(v, v));
+}
+
+INLINE_HERE __m256i twice_words(__m128i v)
+{
+    return _mm256_set_m128i(_mm_unpackhi_epi16(v, v),
+                            _mm_unpacklo_epi16(v, v));
+}
+
+INLINE_HERE __m256i fold(__m512i v)
+{
+    return _mm256_add_epi32(_mm512_castsi512_si256(v),
+                            _mm512_extracti64x4_epi64(v, 1));
+}
+
+INLINE_HERE __m128i sum_of_four(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(fold(a), fold(b)),
+                                          _mm256_hadd_epi32(fold(c), fold(d)));
+    return _mm_add_epi32(_mm256_castsi256_si128(all),
+                         _mm256_extracti128_si256(all, 1));
+}
+
+#include "cpu/resample_lanes.h"
+
+const gvd_resample_ops gvd_resample_avx512 = {
+    .name = "avx512",
+    .load_short = load_short,
+    .load_float = load_float,
+    .down_short = down_short,
+    .down_float = down_float,
+    .across_short = across_short,
+    .across_float = across_float,
+    .finish = finish,
+};
+
+#endif

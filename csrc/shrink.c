@@ -1,0 +1,71 @@
+#include "shrink.h"
+
+#include <stdlib.h>
+
+#include "cpu/convert.h"
+#include "cpu/host_pool.h"
+#include "cuda/device.h"
+
+static void release_host(gvd_frame *frame)
+{
+    gvd_host_block_put(frame->owner);
+    free(frame);
+}
+
+static int shrink_on_host(const gvd_conversion *c, gvd_frame **frame,
+                          gvd_error *err)
+{
+    const int64_t bytes = gvd_conversion_bytes(c);
+    gvd_host_block *block = gvd_host_block_get((size_t)bytes);
+    gvd_frame *small = block ? gvd_frame_copy_facts(*frame, false) : NULL;
+    if (!small) {
+        if (block)
+            gvd_host_block_put(block);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    small->owner = block;
+    small->release = release_host;
+    gvd_frame_set_output(small, gvd_host_block_data(block), bytes, c->width,
+                         c->height);
+    int rc = gvd_cpu_convert(c, *frame, small->planes[0].data, err);
+    if (rc < 0) {
+        gvd_frame_unref(&small);
+        return rc;
+    }
+    gvd_frame_unref(frame);
+    *frame = small;
+    return GVD_OK;
+}
+
+int gvd_frame_settle(gvd_reader *reader, gvd_frame **frame, gvd_error *err)
+{
+    const bool cuda = reader->device.type == GVD_DEVICE_CUDA;
+    int rc = GVD_OK;
+    if (cuda && (*frame)->memory == GVD_MEMORY_HOST)
+        rc = gvd_cuda_place(reader->device.id, frame, err);
+    const gvd_output *output = &reader->params.output;
+    if (rc < 0 || output->native || gvd_output_is_whole(output))
+        return rc;
+    gvd_conversion *c = NULL;
+    rc = gvd_conversions_get(&reader->conversions, *frame, &c, err);
+    if (rc == GVD_OK && gvd_conversion_bytes(c) < gvd_frame_bytes(*frame))
+        rc = cuda ? gvd_cuda_shrink(reader->device.id, c, frame, err)
+                  : shrink_on_host(c, frame, err);
+    gvd_conversion_unref(&c);
+    return rc;
+}
+
+int64_t gvd_frame_expected_bytes(gvd_reader *reader, const gvd_media *media)
+{
+    int64_t bytes = (int64_t)media->width * media->height * 3 / 2;
+    bytes *= media->bit_depth > 8 ? 2 : 1;
+    int64_t shape[GVD_MAX_DIMS];
+    const gvd_output *output = &reader->params.output;
+    if (output->native || gvd_output_is_whole(output) ||
+        gvd_reader_shape(reader, 1, shape, NULL) < 0)
+        return bytes;
+    int64_t made = gvd_dtype_bytes(output->dtype);
+    for (int i = 0; i < GVD_MAX_DIMS; i++)
+        made *= shape[i];
+    return made < bytes ? made : bytes;
+}
