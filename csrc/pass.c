@@ -258,9 +258,20 @@ static const gvd_frame *any_frame(const gvd_batch *batch)
     return NULL;
 }
 
-// Puts the delivery's frame where it belongs in the batch in the making. True
-// when that is complete, with or without the whole delivery.
-static bool place_delivery(gvd_pass *p)
+// The delivery's frame for its next place: native ones are given as they are,
+// so what is there already has memory of its own.
+static int next_copy(const gvd_pass *p, gvd_frame **out, gvd_error *err)
+{
+    const gvd_delivery *d = &p->delivery;
+    if (p->reader->params.output.native && p->placed > 0)
+        return gvd_frame_duplicate(d->frame, out, err);
+    *out = gvd_frame_ref(d->frame);
+    return GVD_OK;
+}
+
+// Puts the delivery's frame where it belongs in the batch in the making:
+// GVD_AGAIN when that is complete, with or without the whole delivery.
+static int place_delivery(gvd_pass *p, gvd_error *err)
 {
     gvd_delivery *d = &p->delivery;
     gvd_batch *batch = p->ready;
@@ -268,12 +279,14 @@ static bool place_delivery(gvd_pass *p)
         int64_t slot =
             d->places ? d->places[p->placed] - p->first_place : batch->count;
         if (slot >= p->batch_size)
-            return true;
-        batch->frames[slot] = gvd_frame_ref(d->frame);
+            return GVD_AGAIN;
+        int rc = next_copy(p, &batch->frames[slot], err);
+        if (rc < 0)
+            return rc;
         batch->count++;
     }
     gvd_frame_unref(&d->frame);
-    return batch->count == p->batch_size;
+    return batch->count == p->batch_size ? GVD_AGAIN : GVD_OK;
 }
 
 // GVD_OK, or GVD_AGAIN where the frame may not be in the batch, which is of one
@@ -325,9 +338,10 @@ static int collect(gvd_pass *p, double start, int timeout_ms, gvd_error *err)
             rc = check_size(p, &p->end_error);
         if (rc == GVD_AGAIN && p->request)
             rc = gvd_fail_sizes(&p->end_error);
-        if (rc == GVD_OK || rc == GVD_AGAIN)
-            complete = rc == GVD_AGAIN || place_delivery(p);
-        else
+        if (rc == GVD_OK)
+            rc = place_delivery(p, &p->end_error);
+        complete = rc == GVD_AGAIN;
+        if (rc != GVD_OK && rc != GVD_AGAIN)
             p->end = rc;
     }
     if (p->end < 0 && p->request)

@@ -1,6 +1,7 @@
 #include "shrink.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cpu/convert.h"
 #include "cpu/host_pool.h"
@@ -53,6 +54,42 @@ int gvd_frame_settle(gvd_reader *reader, gvd_frame **frame, gvd_error *err)
                   : shrink_on_host(c, frame, err);
     gvd_conversion_unref(&c);
     return rc;
+}
+
+static int duplicate_on_host(const gvd_frame *frame, gvd_frame **out,
+                             gvd_error *err)
+{
+    gvd_host_block *block =
+        gvd_host_block_get((size_t)gvd_frame_bytes(frame) + 1);
+    gvd_frame *copy = block ? gvd_frame_copy_facts(frame, false) : NULL;
+    if (!copy) {
+        if (block)
+            gvd_host_block_put(block);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    copy->owner = block;
+    copy->release = release_host;
+    copy->plane_count = frame->plane_count;
+    copy->sample_bytes = frame->sample_bytes;
+    uint8_t *at = gvd_host_block_data(block);
+    for (int i = 0; i < frame->plane_count; i++) {
+        const gvd_plane *from = &frame->planes[i];
+        const size_t row = (size_t)from->width * (size_t)frame->sample_bytes;
+        copy->planes[i] = *from;
+        copy->planes[i].data = at;
+        copy->planes[i].stride = (ptrdiff_t)row;
+        for (int y = 0; y < from->height; y++, at += row)
+            memcpy(at, from->data + y * from->stride, row);
+    }
+    *out = copy;
+    return GVD_OK;
+}
+
+int gvd_frame_duplicate(const gvd_frame *frame, gvd_frame **out, gvd_error *err)
+{
+    return frame->memory == GVD_MEMORY_HOST
+               ? duplicate_on_host(frame, out, err)
+               : gvd_cuda_duplicate(frame, out, err);
 }
 
 int64_t gvd_frame_expected_bytes(gvd_reader *reader, const gvd_media *media)

@@ -8,5 +8,9 @@
 // is to be.
 int gvd_frame_settle(gvd_reader *reader, gvd_frame **frame, gvd_error *err);
 
+// A frame with memory of its own and the same planes.
+int gvd_frame_duplicate(const gvd_frame *frame, gvd_frame **out,
+                        gvd_error *err);
+
 // What a frame takes while it waits, about, before there is one.
 int64_t gvd_frame_expected_bytes(gvd_reader *reader, const gvd_media *media);

@@ -378,3 +378,14 @@ def test_an_empty_batch_is_an_empty_tensor(opened: Opener, device: str) -> None:
     tensor = opened("h264.mp4")[5:5].data
     assert tensor.shape == (0, 3, 240, 320)
     assert tensor.dtype == torch.uint8 and tensor.device.type == device
+
+
+def test_a_native_frame_that_is_asked_for_twice_has_memory_of_its_own(
+    opened: Opener,
+) -> None:
+    video = opened("h264.mp4", pixel_format="native")
+    first, other, again = video.get_frames_at([7, 3, 7])
+    assert frame_md5(first) == frame_md5(again) == frame_md5(video[7])
+    for a, b in zip(first.planes, again.planes, strict=True):
+        assert a.data_ptr != b.data_ptr
+    assert frame_md5(other) != frame_md5(first)

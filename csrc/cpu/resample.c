@@ -9,9 +9,9 @@
 
 #include "cpu/host_pool.h"
 
-#define GROUP 8              // rows that are made at once, at most
+#define GROUP 16         // rows that are made at once, at most
 #define GROUP_SOURCE 96      // frame rows that they should need
-#define STRIP_BYTES (96 << 10) // of levels that a strip should have
+#define STRIP_BYTES (256 << 10) // of levels that a strip should have
 #define STRIP_STEP 32
 
 typedef struct resampling {

@@ -29,6 +29,9 @@ int64_t gvd_cuda_memory_default(int device);
 // Copies a host frame to the device and puts the copy in its place.
 int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err);
 
+// A copy on the same device.
+int gvd_cuda_duplicate(const gvd_frame *frame, gvd_frame **out, gvd_error *err);
+
 // Puts the picture that the conversion makes of a frame in its place.
 int gvd_cuda_shrink(int device, gvd_conversion *conversion, gvd_frame **frame,
                     gvd_error *err);

@@ -84,6 +84,55 @@ gvd_buffer *gvd_cuda_picture_buffer(const gvd_frame *frame)
     return frame->owner;
 }
 
+static int copy_buffer(gvd_buffer *from, gvd_buffer *to, gvd_error *err)
+{
+    CUDA_MEMCPY2D copy = {
+        .srcMemoryType = CU_MEMORYTYPE_DEVICE,
+        .srcDevice = from->memory,
+        .dstMemoryType = CU_MEMORYTYPE_DEVICE,
+        .dstDevice = to->memory,
+        .WidthInBytes = from->capacity,
+        .Height = 1,
+    };
+    gvd_gpu *gpu = from->gpu;
+    int rc = CU(err, gpu->drv->cuStreamWaitEvent(gpu->copy_stream, from->event, 0));
+    if (rc == GVD_OK)
+        rc = CU(err, gpu->drv->cuMemcpy2DAsync(&copy, gpu->copy_stream));
+    if (rc == GVD_OK)
+        rc = gvd_buffer_mark(from, gpu->copy_stream, err);
+    return rc == GVD_OK ? gvd_buffer_mark(to, gpu->copy_stream, err) : rc;
+}
+
+int gvd_cuda_duplicate(const gvd_frame *frame, gvd_frame **out, gvd_error *err)
+{
+    gvd_buffer *from = frame->owner, *to;
+    gvd_gpu *gpu = from->gpu;
+    gvd_frame *copy = NULL;
+    int rc = gvd_gpu_push(gpu, err);
+    if (rc < 0)
+        return rc;
+    rc = gvd_buffer_get(gpu, from->capacity, gpu->copy_stream, &to, err);
+    if (rc == GVD_OK)
+        rc = gvd_cuda_picture_create(to, &copy, err);
+    if (rc == GVD_OK)
+        rc = copy_buffer(from, to, err);
+    gvd_gpu_pop(gpu);
+    if (rc < 0) {
+        gvd_frame_unref(&copy);
+        return rc;
+    }
+    gvd_frame_set_facts(copy, frame);
+    copy->plane_count = frame->plane_count;
+    copy->sample_bytes = frame->sample_bytes;
+    for (int i = 0; i < frame->plane_count; i++) {
+        uintptr_t offset = (uintptr_t)frame->planes[i].data - from->memory;
+        copy->planes[i] = frame->planes[i];
+        copy->planes[i].data = (uint8_t *)(uintptr_t)(to->memory + offset);
+    }
+    *out = copy;
+    return GVD_OK;
+}
+
 // --- host frames put on the device ---
 
 static size_t upload_bytes(const gvd_frame *host)

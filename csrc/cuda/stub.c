@@ -65,6 +65,12 @@ int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
     return no_cuda(err);
 }
 
+int gvd_cuda_duplicate(const gvd_frame *frame, gvd_frame **out, gvd_error *err)
+{
+    (void)frame, (void)out;
+    return no_cuda(err);
+}
+
 int gvd_cuda_shrink(int device, gvd_conversion *conversion, gvd_frame **frame,
                     gvd_error *err)
 {
