@@ -177,10 +177,11 @@ static int submit(gvd_assembler *a, gvd_frame *frame, int64_t slot,
     gvd_frame *facts =
         t ? gvd_frame_copy_facts(frame, a->params.transposed) : NULL;
     gvd_conversion *conversion = NULL;
-    int rc = facts ? GVD_OK
-                   : gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    int rc =
+        facts ? GVD_OK : gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     if (rc == GVD_OK && frame->layout != GVD_LAYOUT_OUTPUT)
-        rc = gvd_conversions_get(a->params.conversions, frame, &conversion, err);
+        rc =
+            gvd_conversions_get(a->params.conversions, frame, &conversion, err);
     if (rc < 0) {
         gvd_frame_unref(&facts);
         free(t);
@@ -215,7 +216,8 @@ static int place_frame(gvd_assembler *a, const gvd_delivery *delivery,
     gvd_size size = {0};
     int rc = GVD_OK;
     if (delivery->place_count > 0)
-        rc = gvd_output_size(a->params.conversions, delivery->frame, &size, err);
+        rc =
+            gvd_output_size(a->params.conversions, delivery->frame, &size, err);
     for (int64_t i = 0; rc == GVD_OK && i < delivery->place_count; i++) {
         int64_t slot = slot_of(a, delivery, i);
         if (!fits(a, size, slot)) {

@@ -7,6 +7,7 @@
 // The coefficient of torch's cubic filters, with and without antialiasing.
 #define CUBIC_SMOOTH (-0.5)
 #define CUBIC_SHARP (-0.75)
+#define ALIGNMENT 64
 
 // One sample in the making: weights of samples `from` to below `end`.
 typedef struct window {
@@ -46,7 +47,8 @@ static void weigh_area(window *w, int size, double scale, int at)
 }
 
 // A filter that is as wide as a sample written; nothing outside is read.
-static void weigh_smooth(window *w, int size, double scale, int at, bool bicubic)
+static void weigh_smooth(window *w, int size, double scale, int at,
+                         bool bicubic)
 {
     double stretch = scale > 1 ? scale : 1, centre = (at + 0.5) * scale;
     double reach = (bicubic ? 2 : 1) * stretch;
@@ -54,7 +56,8 @@ static void weigh_smooth(window *w, int size, double scale, int at, bool bicubic
     w->end = clamp((int)(centre + reach + 0.5), w->from + 1, size);
     for (int i = w->from; i < w->end; i++) {
         double x = (i - centre + 0.5) / stretch;
-        w->weights[i - w->from] = bicubic ? cubic(x, CUBIC_SMOOTH) : triangle(x);
+        w->weights[i - w->from] =
+            bicubic ? cubic(x, CUBIC_SMOOTH) : triangle(x);
     }
 }
 
@@ -108,18 +111,28 @@ static int count_taps(const gvd_axis_params *p)
     return taps < p->size ? taps : p->size;
 }
 
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+// Weights lie as vectors like it best.
 static int allocate(gvd_axis *a, gvd_error *err)
 {
-    size_t count = (size_t)a->count, weights = count * (size_t)a->stride;
-    a->bytes = count * 2 * sizeof(int32_t) +
-               weights * (sizeof(float) + sizeof(int16_t));
-    a->block = calloc(1, a->bytes);
-    if (!a->block)
+    const size_t count = (size_t)a->count, weights = count * (size_t)a->stride;
+    const size_t numbers = aligned(count * sizeof(int32_t)),
+                 floats = aligned(weights * sizeof(float)),
+                 shorts = aligned(weights * sizeof(int16_t));
+    a->bytes = 2 * numbers + floats + shorts;
+    uint8_t *block = aligned_alloc(ALIGNMENT, a->bytes);
+    if (!block)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    a->starts = a->block;
-    a->counts = a->starts + count;
-    a->weights = (float *)(a->counts + count);
-    a->short_weights = (int16_t *)(a->weights + weights);
+    memset(block, 0, a->bytes);
+    a->block = block;
+    a->starts = (int32_t *)(void *)block;
+    a->counts = (int32_t *)(void *)(block + numbers);
+    a->short_weights = (int16_t *)(void *)(block + 2 * numbers);
+    a->weights = (float *)(void *)(block + 2 * numbers + shorts);
     return GVD_OK;
 }
 
@@ -129,8 +142,8 @@ static void store(gvd_axis *a, const gvd_axis_params *p, int at,
     int count = w->end - w->from;
     float *weights = a->weights + (size_t)at * (size_t)a->stride;
     a->counts[at] = count;
-    a->starts[at] = p->mirrored ? p->length - p->start - w->end
-                                : p->start + w->from;
+    a->starts[at] =
+        p->mirrored ? p->length - p->start - w->end : p->start + w->from;
     for (int i = 0; i < count; i++)
         weights[p->mirrored ? count - 1 - i : i] = (float)w->weights[i];
     if (a->starts[at] < a->first)

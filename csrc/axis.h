@@ -1,6 +1,6 @@
 // Resampling along one side of a picture: which samples make each one that is
-// written, and with which weights. Crop, padding and mirroring are in it too, so
-// that whoever follows it need not know of them. Pure data.
+// written, and with which weights. Crop, padding and mirroring are in it too,
+// so that whoever follows it need not know of them. Pure data.
 #pragma once
 
 #include <stdint.h>
@@ -8,10 +8,10 @@
 #include "output.h"
 
 typedef struct gvd_axis_params {
-    int length;         // samples there are
-    int start, size;    // those that make the picture: a crop's, or all
-    int picture;        // samples that are to come of these
-    int canvas;         // and with the padding on both sides
+    int length;      // samples there are
+    int start, size; // those that make the picture: a crop's, or all
+    int picture;     // samples that are to come of these
+    int canvas;      // and with the padding on both sides
     enum gvd_filter filter;
     bool antialias;
     bool mirrored; // the samples lie in the other direction
@@ -29,9 +29,9 @@ typedef struct gvd_axis {
     bool plain;     // each is one sample as it is, in order
     // Of each sample written: the first that it takes and how many.
     int32_t *starts, *counts;
-    float *weights;
     int16_t *short_weights;
-    // All four, for whoever needs a copy elsewhere; in this order.
+    float *weights;
+    // What holds all four, for whoever needs a copy elsewhere.
     void *block;
     size_t bytes;
 } gvd_axis;

@@ -14,8 +14,7 @@
 static bool is_full(const gvd_conversion *c, int matrix)
 {
     const gvd_color *color = &c->like.color;
-    return color->full_range ||
-           (matrix == MATRIX_RGB && !color->limited_range);
+    return color->full_range || (matrix == MATRIX_RGB && !color->limited_range);
 }
 
 static int matrix_of(const gvd_conversion *c)
@@ -154,7 +153,8 @@ static gvd_size picture_size(const gvd_output *o, gvd_size from)
     if (o->rule == GVD_SIZE_EXACT)
         return (gvd_size){o->height, o->width};
     if ((o->rule == GVD_SIZE_SHORTER) == tall)
-        return (gvd_size){follow(o->height, from.height, from.width), o->height};
+        return (gvd_size){follow(o->height, from.height, from.width),
+                          o->height};
     return (gvd_size){o->height, follow(o->height, from.width, from.height)};
 }
 
@@ -240,7 +240,8 @@ static void fill_places(gvd_conversion *c)
 static int find_shift(int length, int part)
 {
     int shift = 0;
-    while (shift < 8 && (int)(((int64_t)length + (1 << shift) - 1) >> shift) > part)
+    while (shift < 8 &&
+           (int)(((int64_t)length + (1 << shift) - 1) >> shift) > part)
         shift++;
     return shift;
 }
@@ -372,9 +373,8 @@ int gvd_conversions_get(gvd_conversions *conversions, const gvd_frame *frame,
     gvd_conversion *found = list[at];
     if (!found || !gvd_frame_is_like(&found->like, frame)) {
         found = NULL;
-        rc = gvd_conversion_create(&conversions->output,
-                                   conversions->orientation, frame, &found,
-                                   err);
+        rc = gvd_conversion_create(
+            &conversions->output, conversions->orientation, frame, &found, err);
     }
     if (rc == GVD_OK) {
         if (found != list[at])

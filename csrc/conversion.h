@@ -1,5 +1,6 @@
 // How frames of one kind become pictures of an output: made once, used for all
-// frames of that size, format and colour, on both devices. Immutable, refcounted.
+// frames of that size, format and colour, on both devices. Immutable,
+// refcounted.
 //
 // Thread-safety: all functions.
 #pragma once

@@ -59,7 +59,7 @@ gvd_frame *gvd_frame_copy_facts(const gvd_frame *frame, bool transposed)
     return facts;
 }
 
-void gvd_frame_set_output(gvd_frame *frame, uint8_t *data, int64_t bytes,
+void gvd_frame_set_output(gvd_frame *frame, void *data, int64_t bytes,
                           int width, int height)
 {
     frame->layout = GVD_LAYOUT_OUTPUT;

@@ -77,7 +77,7 @@ gvd_frame *gvd_frame_ref(gvd_frame *frame);
 void gvd_frame_unref(gvd_frame **frame);
 
 // The frame is a picture of the output, of so many bytes in a row.
-void gvd_frame_set_output(gvd_frame *frame, uint8_t *data, int64_t bytes,
+void gvd_frame_set_output(gvd_frame *frame, void *data, int64_t bytes,
                           int width, int height);
 
 // What is known of a frame, without its planes.

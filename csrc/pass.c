@@ -98,8 +98,8 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .frames_ahead = pass->request ? gvd_request_size(pass->request)
                                       : media->header_frames,
         .keeps_times = pass->request,
-        .longest_first =
-            pass->request && gvd_request_count(pass->request) <= pass->batch_size,
+        .longest_first = pass->request &&
+                         gvd_request_count(pass->request) <= pass->batch_size,
     };
     choose_workers(pass, &p);
     int rc = gvd_scheduler_create(&p, &pass->scheduler, err);
@@ -369,8 +369,8 @@ static int finish_batch(gvd_pass *p, const gvd_allocator *allocator,
         .allocator = allocator,
         .target = &p->target.block,
     };
-    int rc = gvd_output_size(&r->conversions, batch->frames[0], &frames.size,
-                             err);
+    int rc =
+        gvd_output_size(&r->conversions, batch->frames[0], &frames.size, err);
     int64_t shape[GVD_MAX_DIMS];
     gvd_output_shape(&r->params.output, batch->count, frames.size, shape);
     if (rc == GVD_OK)

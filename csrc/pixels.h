@@ -8,8 +8,8 @@
 
 #include "yuv.h"
 
-// Y, U and V less `offset`, times the channel's row. Interleaved so that rows of
-// zeros leave finite numbers as they are.
+// Y, U and V less `offset`, times the channel's row. Interleaved so that rows
+// of zeros leave finite numbers as they are.
 struct gvd_color_matrix {
     float offset[3];
     float row[3][3];

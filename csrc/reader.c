@@ -128,9 +128,9 @@ int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
         r->media = gvd_source_stream(r->source)->media;
         r->seekable = r->media.seekable;
         r->time_base = r->media.time_base;
-        r->orientation =
-            params->upright ? (enum gvd_orientation)r->media.orientation
-                            : GVD_UPRIGHT;
+        r->orientation = params->upright
+                             ? (enum gvd_orientation)r->media.orientation
+                             : GVD_UPRIGHT;
         r->conversions.orientation = r->orientation;
         rc = choose_backend(r, err);
         if (rc < 0)

@@ -53,8 +53,8 @@ const char *gvd_reader_backend(const gvd_reader *reader); // "nvdec", "cpu"
 const char *gvd_reader_fallback_reason(const gvd_reader *reader); // or NULL
 
 // The shape of `count` frames as they are given, after what the container says
-// of their size: GVD_ERR_ARGUMENT where the crop lies outside of them or nothing
-// would be left.
+// of their size: GVD_ERR_ARGUMENT where the crop lies outside of them or
+// nothing would be left.
 int gvd_reader_shape(gvd_reader *reader, int count, int64_t shape[GVD_MAX_DIMS],
                      gvd_error *err);
 

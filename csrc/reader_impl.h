@@ -20,7 +20,7 @@ struct gvd_reader {
     bool seekable; // the source can be opened again
     gvd_rational time_base;
     enum gvd_orientation orientation; // that frames are given in
-    gvd_frame_cache cache; // of requests, unless they are native
+    gvd_frame_cache cache;            // of requests, unless they are native
     gvd_conversions conversions;
 
     pthread_mutex_t lock;

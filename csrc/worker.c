@@ -126,8 +126,8 @@ static void drop_session_locked(gvd_worker *w)
     s->open_sessions--;
 }
 
-// The first that waits; or the longest, but never while all before the first are
-// done: if the others filled the memory, nobody could go on.
+// The first that waits; or the longest, but never while all before the first
+// are done: if the others filled the memory, nobody could go on.
 static gvd_job *next_job_locked(const gvd_scheduler *s)
 {
     gvd_job *job = s->head;

@@ -78,7 +78,8 @@ typedef struct gvd_yuv_weights {
 } gvd_yuv_weights;
 
 // Those of H.273's table 4; unspecified (2) is BT.601, as in FFmpeg. False for
-// matrices that are no plain YCbCr or that have no definition (0, 3, 8, 10 ...).
+// matrices that are no plain YCbCr or that have no definition (0, 3, 8, 10
+// ...).
 bool gvd_yuv_find_weights(int matrix, gvd_yuv_weights *weights);
 
 void gvd_yuv_matrix_init(struct gvd_yuv_matrix *m, gvd_color color,

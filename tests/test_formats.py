@@ -51,9 +51,7 @@ def test_rgb_of_deep_streams_is_the_same_on_both_devices(
     video = opened(name, dtype="uint16")
     if device == "cuda":
         assert video.backend == ("nvdec" if gpu_decodes(*DEEP[name]) else "cpu")
-    with gvdecode.VideoDecoder(
-        clips.path(name), device="cpu", dtype="uint16"
-    ) as other:
+    with gvdecode.VideoDecoder(clips.path(name), device="cpu", dtype="uint16") as other:
         for ours, theirs in zip(video.batches(16), other.batches(16), strict=True):
             assert set(ours.backend) == {video.backend}
             assert np.array_equal(ours.numpy(), theirs.numpy())

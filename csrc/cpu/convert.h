@@ -8,8 +8,8 @@
 #include "conversion.h"
 
 // Converts one host frame, which is like the one that the conversion was made
-// for. dst has room for gvd_conversion_bytes, is aligned to its numbers and must
-// not overlap the frame. Any thread; frames may be shared.
+// for. dst has room for gvd_conversion_bytes, is aligned to its numbers and
+// must not overlap the frame. Any thread; frames may be shared.
 int gvd_cpu_convert(const gvd_conversion *conversion, const gvd_frame *frame,
                     uint8_t *dst, gvd_error *err);
 

@@ -119,11 +119,11 @@ static void release_tensor(gvd_tensor *tensor)
 static const gvd_tensor_ops host_ops = {.release = release_tensor};
 
 static gvd_tensor *fill_tensor(host_tensor *t, enum gvd_dtype dtype, int ndim,
-                               const int64_t *shape, uint8_t *data)
+                               const int64_t *shape)
 {
     t->tensor = (gvd_tensor){
         .ops = &host_ops,
-        .data = data,
+        .data = t->block ? t->block->memory : t->foreign.data,
         .dtype = dtype,
         .device = {GVD_DEVICE_CPU, 0},
     };
@@ -148,7 +148,7 @@ int gvd_host_tensor_create(enum gvd_dtype dtype, int ndim, const int64_t *shape,
                         "batch_size needs less",
                         bytes >> 20);
     }
-    *out = fill_tensor(t, dtype, ndim, shape, t->block->memory);
+    *out = fill_tensor(t, dtype, ndim, shape);
     return GVD_OK;
 }
 
@@ -163,7 +163,7 @@ int gvd_host_tensor_take(enum gvd_dtype dtype, int ndim, const int64_t *shape,
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     }
     t->foreign = taken;
-    *out = fill_tensor(t, dtype, ndim, shape, taken.data);
+    *out = fill_tensor(t, dtype, ndim, shape);
     return GVD_OK;
 }
 

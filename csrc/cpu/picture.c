@@ -147,8 +147,8 @@ int gvd_picture_wrap(AVFrame *av, const gvd_media *media,
                      gvd_frame **out, gvd_error *err)
 {
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(av->format);
-    bool yuv = format && !(format->flags & AV_PIX_FMT_FLAG_RGB) &&
-               is_planar(format);
+    bool yuv =
+        format && !(format->flags & AV_PIX_FMT_FLAG_RGB) && is_planar(format);
     if (!format || (!yuv && pixels == GVD_PIXELS_NATIVE))
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "pixel_format=\"native\" cannot give %s, which is not "

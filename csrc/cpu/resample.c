@@ -1,7 +1,8 @@
-// The way of the bytes: a few rows of the picture that is made at a time, in
-// strips so narrow that the levels of all frame rows that they need stay in the
-// innermost cache. Then each of these rows, which is as long as the frame's, is
-// resampled along its length and finished.
+// The way of the bytes: the picture is made in blocks of rows, these in strips
+// so narrow that the levels of the frame rows that a few rows need stay in the
+// innermost cache, in a ring: each frame row of a strip is loaded once. Then
+// the block's rows, which are as long as the frame's, are resampled along their
+// length and finished.
 #include "cpu/resample.h"
 
 #include <stdlib.h>
@@ -9,9 +10,10 @@
 
 #include "cpu/host_pool.h"
 
-#define GROUP 16         // rows that are made at once, at most
-#define GROUP_SOURCE 96      // frame rows that they should need
-#define STRIP_BYTES (256 << 10) // of levels that a strip should have
+#define GROUP 4                // rows that are summed at once, at most
+#define GROUP_SOURCE 64        // frame rows that they should need
+#define RING_BYTES (128 << 10) // of levels
+#define BLOCK_BYTES (4 << 20)  // of sums
 #define STRIP_STEP 32
 
 typedef struct resampling {
@@ -23,21 +25,26 @@ typedef struct resampling {
     size_t size;          // of a number
     int from, width;      // the frame's columns that count
     ptrdiff_t row_length; // of a row of sums, in numbers
+    int block;            // rows
+    int ring;             // frame rows that it holds
+    int strip;            // columns
 
-    // Rows [first, end) of the picture, and of the frame what they need.
-    int first, end, low, high;
-    int strip;     // columns of one
-    void *levels;  // of a strip: by frame row, then by channel
-    void *sums;    // of the group: by row, then by channel
+    int start;                 // of the block: a row of the picture
+    int first, end;            // rows of the group,
+    int low, high;             // and the frame rows that it needs
+    int loaded_low, loaded;    // frame rows of the strip that are in the ring
+    uint8_t *levels;           // the ring: by frame row, then by channel
+    void *sums;                // of the block: by row, then by channel
     gvd_host_block *blocks[2]; // of both
-    const void **rows;
+    const uint8_t **rows;
     float *line; // a row of the picture
 } resampling;
 
 static const gvd_resample_ops *choose_ops(void)
 {
 #if defined(__x86_64__)
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    bool avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
     if (avx2 && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
         return &gvd_resample_avx512;
@@ -60,13 +67,13 @@ const gvd_resample_ops *gvd_resample_best(void)
     return ops;
 }
 
-// The next rows to make: fewer where each needs many of the frame's.
-static void choose_group(resampling *r)
+// The next rows before `stop`: fewer where each needs many of the frame's.
+static void choose_group(resampling *r, int stop_row)
 {
     const gvd_axis *y = &r->c->y;
     r->first = r->end;
     r->low = r->high = 0;
-    while (r->end < y->count && r->end - r->first < GROUP) {
+    while (r->end < stop_row && r->end - r->first < GROUP) {
         int start = y->starts[r->end], stop = start + y->counts[r->end];
         int low = r->low, high = r->high;
         if (y->counts[r->end] > 0) {
@@ -83,14 +90,6 @@ static void choose_group(resampling *r)
         r->low &= ~1;
         r->high = (r->high + 1) & ~1;
     }
-}
-
-static int strip_width(const resampling *r)
-{
-    size_t column = (size_t)(r->high - r->low + 2) * (size_t)r->c->channels *
-                    r->size;
-    int width = (int)(STRIP_BYTES / column) / STRIP_STEP * STRIP_STEP;
-    return width > 2 * STRIP_STEP ? width : 2 * STRIP_STEP;
 }
 
 static gvd_sample_row frame_row(const resampling *r, int y)
@@ -111,29 +110,38 @@ static gvd_sample_row frame_row(const resampling *r, int y)
     return row;
 }
 
-// Where the levels of a frame row lie, of one channel; short ones with those of
-// the row below.
-static void *levels_at(const resampling *r, int y, int channel)
+// Bytes of the levels of a frame row, or of two, of one channel.
+static size_t channel_bytes(const resampling *r)
 {
-    size_t row = (size_t)(y - r->low) * (size_t)r->c->channels;
-    row += (size_t)channel * (r->whole ? 2 : 1);
-    return (char *)r->levels +
-           row * (size_t)(r->strip + GVD_ROW_PADDING) * r->size;
+    const size_t row = (size_t)(r->strip + GVD_ROW_PADDING) * r->size;
+    return r->whole ? 2 * row : row;
+}
+
+// Where those of a frame row lie; of short ones together with the row below.
+static uint8_t *slot_at(const resampling *r, int slot, int channel)
+{
+    const size_t index = (size_t)(r->whole ? slot / 2 : slot);
+    return r->levels + (index * (size_t)r->c->channels + (size_t)channel) *
+                           channel_bytes(r);
 }
 
 static void *sums_at(const resampling *r, int y, int channel)
 {
     size_t row =
-        (size_t)(y - r->first) * (size_t)r->c->channels + (size_t)channel;
+        (size_t)(y - r->start) * (size_t)r->c->channels + (size_t)channel;
     return (char *)r->sums + row * (size_t)r->row_length * r->size;
 }
 
-static void load_strip(const resampling *r, int x, int n)
+// What the group needs and is not there yet.
+static void load_strip(resampling *r, int x, int n)
 {
-    for (int y = r->low; y < r->high; y += r->whole ? 2 : 1) {
+    if (r->low < r->loaded_low || r->low > r->loaded)
+        r->loaded = r->low;
+    r->loaded_low = r->low;
+    for (int y = r->loaded; y < r->high; y += r->whole ? 2 : 1) {
         void *out[3] = {0};
         for (int k = 0; k < r->c->channels; k++)
-            out[k] = levels_at(r, y, k);
+            out[k] = slot_at(r, y % r->ring, k);
         const int below = y + 1 < r->frame->height ? y + 1 : y;
         const gvd_sample_row rows[2] = {frame_row(r, y), frame_row(r, below)};
         if (r->whole)
@@ -143,52 +151,51 @@ static void load_strip(const resampling *r, int x, int n)
             r->ops->load_float(r->c, rows, x, n,
                                (float *const[]){out[0], out[1], out[2]});
     }
+    r->loaded = r->high > r->loaded ? r->high : r->loaded;
 }
 
-// Pairs begin at even rows: where the first row counts for nothing, nor does
-// the last maybe.
-static void sum_pairs(const resampling *r, int y, int channel, int16_t *out,
-                      int n)
+// A row of sums, of all channels. Pairs of frame rows begin at even ones: where
+// the first of them counts for nothing, nor does the last maybe.
+static void sum_row(const resampling *r, int y, size_t at, int n)
 {
     const gvd_axis *axis = &r->c->y;
-    const int16_t *from = axis->short_weights + (size_t)y * (size_t)axis->stride;
+    const size_t weights_at = (size_t)y * (size_t)axis->stride;
+    const int step = r->whole ? 2 : 1, odd = r->whole ? axis->starts[y] & 1 : 0;
+    const int taps = axis->counts[y];
+    const int count = taps ? (taps + odd + step - 1) / step : 0;
     int16_t weights[GVD_AXIS_SHORT_TAPS + 2] = {0};
-    const int start = axis->starts[y] & ~1, odd = axis->starts[y] & 1;
-    const int count = axis->counts[y] ? (axis->counts[y] + odd + 1) / 2 : 0;
-    memcpy(weights + odd, from, (size_t)axis->counts[y] * sizeof *weights);
-    for (int j = 0; j < count; j++)
-        r->rows[j] = levels_at(r, start + 2 * j, channel);
-    r->ops->down_short(out, (const int16_t *const *)r->rows, weights, count,
-                       axis->shift, n);
-}
-
-static void sum_rows(const resampling *r, int y, int channel, float *out, int n)
-{
-    const gvd_axis *axis = &r->c->y;
-    for (int j = 0; j < axis->counts[y]; j++)
-        r->rows[j] = levels_at(r, axis->starts[y] + j, channel);
-    r->ops->down_float(out, (const float *const *)r->rows,
-                       axis->weights + (size_t)y * (size_t)axis->stride,
-                       axis->counts[y], n);
+    if (r->whole)
+        memcpy(weights + odd, axis->short_weights + weights_at,
+               (size_t)taps * sizeof *weights);
+    int slot = (axis->starts[y] - odd) % r->ring;
+    for (int j = 0; j < count; j++, slot += step) {
+        slot = slot < r->ring ? slot : slot - r->ring;
+        r->rows[j] = slot_at(r, slot, 0);
+    }
+    for (int k = 0; k < r->c->channels; k++) {
+        void *out = (char *)sums_at(r, y, k) + at;
+        if (r->whole)
+            r->ops->down_short(out, (const int16_t *const *)r->rows, weights,
+                               count, axis->shift, n);
+        else
+            r->ops->down_float(out, (const float *const *)r->rows,
+                               axis->weights + weights_at, count, n);
+        for (int j = 0; j < count; j++)
+            r->rows[j] += channel_bytes(r);
+    }
 }
 
 static void sum_strip(const resampling *r, int x, int n)
 {
     for (int y = r->first; y < r->end; y++)
-        for (int k = 0; k < r->c->channels; k++) {
-            void *out = (char *)sums_at(r, y, k) + (size_t)(x - r->from) * r->size;
-            if (r->whole)
-                sum_pairs(r, y, k, out, n);
-            else
-                sum_rows(r, y, k, out, n);
-        }
+        sum_row(r, y, (size_t)(x - r->from) * r->size, n);
 }
 
-static void write_rows(const resampling *r)
+static void write_rows(const resampling *r, int stop)
 {
     const gvd_conversion *c = r->c;
     const ptrdiff_t size = gvd_dtype_bytes(c->output.dtype);
-    for (int y = r->first; y < r->end; y++)
+    for (int y = r->start; y < stop; y++)
         for (int k = 0; k < c->channels; k++) {
             if (r->whole)
                 r->ops->across_short(r->line, sums_at(r, y, k), &c->x, r->from);
@@ -200,29 +207,56 @@ static void write_rows(const resampling *r)
         }
 }
 
+static void choose_sizes(resampling *r)
+{
+    const size_t channels = (size_t)r->c->channels;
+    const size_t row = (size_t)r->row_length * channels * r->size;
+    r->block = BLOCK_BYTES / row > GROUP ? (int)(BLOCK_BYTES / row) : GROUP;
+    r->block = r->block < r->c->y.count ? r->block : r->c->y.count;
+    r->ring = 2;
+    for (int start = 0; start < r->c->y.count; start += r->block) {
+        int stop = start + r->block;
+        stop = stop < r->c->y.count ? stop : r->c->y.count;
+        for (r->end = start; r->end < stop;) {
+            choose_group(r, stop);
+            int needed = r->high - r->low;
+            r->ring = needed > r->ring ? needed : r->ring;
+        }
+    }
+    const size_t column = (size_t)r->ring * channels * r->size;
+    r->strip = (int)(RING_BYTES / column) / STRIP_STEP * STRIP_STEP;
+    r->strip = r->strip > 2 * STRIP_STEP ? r->strip : 2 * STRIP_STEP;
+}
+
 static int allocate(resampling *r, gvd_error *err)
 {
-    const gvd_conversion *c = r->c;
-    int source = 0;
-    size_t most = 0;
-    for (r->end = 0; r->end < c->y.count;) {
-        choose_group(r);
-        r->strip = strip_width(r);
-        size_t row = (size_t)(r->strip + GVD_ROW_PADDING) * (size_t)c->channels;
-        size_t levels = (size_t)(r->high - r->low) * row;
-        most = levels > most ? levels : most;
-        source = r->high - r->low > source ? r->high - r->low : source;
-    }
-    size_t sums = (size_t)(GROUP * c->channels) * (size_t)r->row_length;
-    r->blocks[0] = gvd_host_block_get((most + 1) * r->size);
-    r->blocks[1] = gvd_host_block_get(sums * r->size);
-    r->rows = malloc((size_t)(source + 1) * sizeof *r->rows);
-    r->line = malloc((size_t)(c->x.count + GVD_ROW_PADDING) * sizeof *r->line);
+    const size_t channels = (size_t)r->c->channels;
+    const size_t level = (size_t)(r->strip + GVD_ROW_PADDING) * r->size;
+    const size_t sum = (size_t)r->row_length * r->size;
+    r->blocks[0] = gvd_host_block_get((size_t)r->ring * channels * level);
+    r->blocks[1] = gvd_host_block_get((size_t)r->block * channels * sum);
+    r->rows = malloc((size_t)(r->ring + 2) * sizeof *r->rows);
+    r->line =
+        malloc((size_t)(r->c->x.count + GVD_ROW_PADDING) * sizeof *r->line);
     if (!r->blocks[0] || !r->blocks[1] || !r->rows || !r->line)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     r->levels = gvd_host_block_data(r->blocks[0]);
     r->sums = gvd_host_block_data(r->blocks[1]);
     return GVD_OK;
+}
+
+static void make_block(resampling *r, int stop)
+{
+    for (int at = 0; at < r->width; at += r->strip) {
+        int n = r->width - at < r->strip ? r->width - at : r->strip;
+        r->loaded_low = r->loaded = 0;
+        for (r->end = r->start; r->end < stop;) {
+            choose_group(r, stop);
+            load_strip(r, r->from + at, n);
+            sum_strip(r, r->from + at, n);
+        }
+    }
+    write_rows(r, stop);
 }
 
 int gvd_resample_frame(const gvd_resample_ops *ops, const gvd_conversion *c,
@@ -239,16 +273,11 @@ int gvd_resample_frame(const gvd_resample_ops *ops, const gvd_conversion *c,
     r.size = r.whole ? sizeof(int16_t) : sizeof(float);
     r.width = c->x.end - r.from;
     r.row_length = r.width + GVD_ROW_PADDING;
+    choose_sizes(&r);
     int rc = allocate(&r, err);
-    for (r.end = 0; rc == GVD_OK && r.end < c->y.count;) {
-        choose_group(&r);
-        r.strip = strip_width(&r);
-        for (int at = 0; at < r.width; at += r.strip) {
-            int n = r.width - at < r.strip ? r.width - at : r.strip;
-            load_strip(&r, r.from + at, n);
-            sum_strip(&r, r.from + at, n);
-        }
-        write_rows(&r);
+    for (; rc == GVD_OK && r.start < c->y.count; r.start += r.block) {
+        int stop = r.start + r.block;
+        make_block(&r, stop < c->y.count ? stop : c->y.count);
     }
     for (int i = 0; i < 2; i++)
         if (r.blocks[i])

@@ -24,9 +24,9 @@ typedef struct gvd_sample_row {
 // One set of routines. Buffers are theirs alone; x is a multiple of 4.
 typedef struct gvd_resample_ops {
     const char *name;
-    // The levels of n pixels from column x on, of as many channels as there are.
-    // Short ones are of two rows, together in one of twice the length, in an
-    // order that only these routines know.
+    // The levels of n pixels from column x on, of as many channels as there
+    // are. Short ones are of two rows, together in one of twice the length, in
+    // an order that only these routines know.
     void (*load_short)(const gvd_conversion *c, const gvd_sample_row rows[2],
                        int x, int n, int16_t *const out[3]);
     void (*load_float)(const gvd_conversion *c, const gvd_sample_row *row,
@@ -50,7 +50,8 @@ typedef struct gvd_resample_ops {
 extern const gvd_resample_ops gvd_resample_scalar;
 #if defined(__x86_64__)
 extern const gvd_resample_ops gvd_resample_avx2; // needs AVX2 and F16C
-extern const gvd_resample_ops gvd_resample_avx512; // needs AVX-512 BW and VL too
+extern const gvd_resample_ops
+    gvd_resample_avx512; // needs AVX-512 BW and VL too
 #endif
 
 // The fastest routines that this processor runs.

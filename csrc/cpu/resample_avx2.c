@@ -49,8 +49,8 @@ INLINE_HERE __m128i twice_words(__m128i v)
 
 INLINE_HERE __m128i sum_of_four(__m256i a, __m256i b, __m256i c, __m256i d)
 {
-    const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b),
-                                          _mm256_hadd_epi32(c, d));
+    const __m256i all =
+        _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
     return _mm_add_epi32(_mm256_castsi256_si128(all),
                          _mm256_extracti128_si256(all, 1));
 }

@@ -51,8 +51,7 @@ INLINE_HERE __m256i twice_bytes(__m128i v)
 
 INLINE_HERE __m256i twice_words(__m128i v)
 {
-    return _mm256_set_m128i(_mm_unpackhi_epi16(v, v),
-                            _mm_unpacklo_epi16(v, v));
+    return _mm256_set_m128i(_mm_unpackhi_epi16(v, v), _mm_unpacklo_epi16(v, v));
 }
 
 INLINE_HERE __m256i fold(__m512i v)

@@ -1,18 +1,23 @@
-// The resampling routines for vectors of one width, included by a file for each:
+// The resampling routines for vectors of one width, included by a file for
+// each:
 //
 //   TARGET             the attribute that a function needs
-//   V, F, H            vectors of whole numbers, of floats, of half of V's bytes
-//   SHORTS, FLOATS     numbers in V and F
+//   V, F               vectors of whole numbers, of floats
+//   SHORTS, FLOATS     numbers of 16 bits in V, floats in F
 //   INT(name)          an intrinsic on V, where all widths have it
 //   REAL(name)         likewise on F
 //   LOAD, STORE        V, at any address
-//   WIDEN(h)           bytes of H to 16 bits
+//   XOR, AND, CAST     of V, and of F to V
 //   LOAD_H(p)          SHORTS bytes
 //   LOAD_H_TWICE(p)    SHORTS / 2 bytes, each twice
-//   WIDE_BYTES(p)      FLOATS bytes as 32 bits each; .._TWICE: half, each twice
-//   WIDE_WORDS(p)      FLOATS words; .._TWICE
+//   WIDEN(h)           these to 16 bits
+//   WIDE_BYTES(p)      FLOATS bytes as 32 bits each; _TWICE: half, each twice
+//   WIDE_WORDS(p)      likewise of 16 bits
+//   SIGNED_WORDS(p)    FLOATS numbers of 16 bits, as 32 bits each
 //   SUM_OF_FOUR(a..d)  the sums of the 32-bit lanes of each, as __m128i
-//   STORE_BYTES(p, v)  32-bit lanes as bytes; STORE_WORDS, STORE_HALVES(p, f)
+//   STORE_BYTES(p, v)  32-bit lanes as bytes
+//   STORE_WORDS(p, v)  as 16 bits
+//   STORE_HALVES(p, f) floats as half floats
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 struct coefficients {
@@ -46,8 +51,8 @@ enum chroma {
 INLINE V load_chroma(const uint8_t *from, enum chroma chroma)
 {
     const V flip = INT(set1_epi16)((short)0x8000);
-    const V wide = chroma == CHROMA_FULL ? WIDEN(LOAD_H(from))
-                                         : WIDEN(LOAD_H_TWICE(from));
+    const V wide =
+        chroma == CHROMA_FULL ? WIDEN(LOAD_H(from)) : WIDEN(LOAD_H_TWICE(from));
     return XOR(INT(slli_epi16)(wide, 8), flip);
 }
 
@@ -57,8 +62,8 @@ INLINE struct levels load_terms(const struct coefficients *k,
                                 enum chroma chroma)
 {
     if (chroma == CHROMA_NONE)
-        return (struct levels){{INT(set1_epi16)(0), INT(set1_epi16)(0),
-                                INT(set1_epi16)(0)}};
+        return (struct levels){
+            {INT(set1_epi16)(0), INT(set1_epi16)(0), INT(set1_epi16)(0)}};
     const int at = chroma == CHROMA_FULL ? x : x / 2;
     const V u = load_chroma(row->u + at, chroma);
     const V v = load_chroma(row->v + at, chroma);
@@ -93,9 +98,8 @@ INLINE int load_pairs(const struct coefficients *k,
     int i = 0;
     for (; i + SHORTS <= n; i += SHORTS) {
         const struct levels first = load_terms(k, &a, x + i, chroma);
-        const struct levels second = chroma == CHROMA_SHARED
-                                         ? first
-                                         : load_terms(k, &b, x + i, chroma);
+        const struct levels second =
+            chroma == CHROMA_SHARED ? first : load_terms(k, &b, x + i, chroma);
         const V y0 = load_luma(k, a.y + x + i), y1 = load_luma(k, b.y + x + i);
 #pragma GCC unroll 3
         for (int c = 0; c < 3; c++) {
@@ -266,9 +270,8 @@ TARGET static void load_float(const gvd_conversion *c,
         }
         for (int k = 0; k < c->channels; k++) {
             const float *w = m->row[k];
-            const F chroma =
-                REAL(add_ps)(REAL(mul_ps)(u, REAL(set1_ps)(w[1])),
-                             REAL(mul_ps)(v, REAL(set1_ps)(w[2])));
+            const F chroma = REAL(add_ps)(REAL(mul_ps)(u, REAL(set1_ps)(w[1])),
+                                          REAL(mul_ps)(v, REAL(set1_ps)(w[2])));
             const F luma = REAL(mul_ps)(y, REAL(set1_ps)(w[0]));
             REAL(storeu_ps)(out[k] + i, clip(REAL(add_ps)(luma, chroma)));
         }
@@ -285,9 +288,8 @@ TARGET static void down_float(float *out, const float *const *rows,
     for (int i = 0; i < n; i += FLOATS) {
         F sum = REAL(set1_ps)(0.0f);
         for (int j = 0; j < count; j++)
-            sum = REAL(add_ps)(sum,
-                               REAL(mul_ps)(REAL(loadu_ps)(rows[j] + i),
-                                            REAL(set1_ps)(weights[j])));
+            sum = REAL(add_ps)(sum, REAL(mul_ps)(REAL(loadu_ps)(rows[j] + i),
+                                                 REAL(set1_ps)(weights[j])));
         REAL(storeu_ps)(out + i, sum);
     }
 }
@@ -316,9 +318,9 @@ INLINE void store_finished(const struct gvd_finish *f, int channel, F level,
 {
     level = clip(level);
     if (f->limited)
-        level = REAL(add_ps)(
-            REAL(mul_ps)(level, REAL(set1_ps)(219.0f / 255.0f)),
-            REAL(set1_ps)(16.0f));
+        level =
+            REAL(add_ps)(REAL(mul_ps)(level, REAL(set1_ps)(219.0f / 255.0f)),
+                         REAL(set1_ps)(16.0f));
     const F half = REAL(set1_ps)(0.5f);
     if (f->dtype == GVD_UINT8) {
         STORE_BYTES(to, REAL(cvttps_epi32)(REAL(add_ps)(level, half)));
@@ -330,8 +332,8 @@ INLINE void store_finished(const struct gvd_finish *f, int channel, F level,
     } else if (f->dtype == GVD_BFLOAT16) {
         const V bits = CAST(to_float(f, channel, level));
         const V odd = AND(INT(srli_epi32)(bits, 16), INT(set1_epi32)(1));
-        const V sum = INT(add_epi32)(
-            INT(add_epi32)(bits, INT(set1_epi32)(0x7fff)), odd);
+        const V sum =
+            INT(add_epi32)(INT(add_epi32)(bits, INT(set1_epi32)(0x7fff)), odd);
         STORE_WORDS(to, INT(srli_epi32)(sum, 16));
     } else {
         REAL(storeu_ps)(to, to_float(f, channel, level));

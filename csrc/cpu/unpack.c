@@ -1,6 +1,7 @@
 #include "cpu/unpack.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <libswscale/swscale.h>
 
@@ -37,7 +38,8 @@ static int allocate_planes(const AVFrame *av, const AVPixFmtDescriptor *format,
 {
     size_t at = 0, offsets[GVD_MAX_PLANES];
     for (int i = 0; i < frame->plane_count; i++) {
-        int w = i ? format->log2_chroma_w : 0, h = i ? format->log2_chroma_h : 0;
+        int w = i ? format->log2_chroma_w : 0,
+            h = i ? format->log2_chroma_h : 0;
         gvd_plane *p = &frame->planes[i];
         p->width = AV_CEIL_RSHIFT(av->width, w);
         p->height = AV_CEIL_RSHIFT(av->height, h);
@@ -63,9 +65,11 @@ static void read_row(const AVFrame *av, const AVPixFmtDescriptor *format,
     bool palette = format->flags & AV_PIX_FMT_FLAG_PAL;
     av_read_image_line2(out, (const uint8_t **)av->data, av->linesize, format,
                         0, y, palette ? 0 : component, width, 0, 2);
-    const uint32_t *colors = (const uint32_t *)(const void *)av->data[1];
-    for (int i = 0; palette && i < width; i++) // 0xAARRGGBB
-        out[i] = colors[out[i]] >> (16 - 8 * component) & 255;
+    for (int i = 0; palette && i < width; i++) {
+        uint32_t color; // 0xAARRGGBB
+        memcpy(&color, av->data[1] + (ptrdiff_t)out[i] * 4, sizeof color);
+        out[i] = color >> (16 - 8 * component) & 255;
+    }
     for (int i = 0; av->format == AV_PIX_FMT_MONOWHITE && i < width; i++)
         out[i] ^= 1;
 }
@@ -80,17 +84,17 @@ static void unpack_plane(const AVFrame *av, const AVPixFmtDescriptor *format,
     const unsigned most = (1u << depth) - 1, wanted = (1u << frame->depth) - 1;
     for (int y = 0; y < p->height; y++) {
         uint8_t *bytes = p->data + y * p->stride;
-        uint16_t *words = (uint16_t *)(void *)bytes;
         read_row(av, format, component, y, p->width, row);
         for (int x = 0; x < p->width; x++) {
             unsigned value = row[x];
             if (depth != frame->depth)
                 value = (value * wanted + most / 2) / most;
+            row[x] = (uint16_t)value;
             if (frame->sample_bytes == 1)
                 bytes[x] = (uint8_t)value;
-            else
-                words[x] = (uint16_t)value;
         }
+        if (frame->sample_bytes == 2)
+            memcpy(bytes, row, (size_t)p->width * sizeof *row);
     }
 }
 
@@ -136,10 +140,11 @@ int gvd_picture_unpack(AVFrame *av, struct SwsContext **sws, gvd_frame *frame,
                        gvd_error *err)
 {
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(av->format);
-    bool exact = !(format->flags & (AV_PIX_FMT_FLAG_FLOAT |
-                                    AV_PIX_FMT_FLAG_BAYER | AV_PIX_FMT_FLAG_HWACCEL)) &&
-                 format->comp[0].depth <= 16 && av->format != AV_PIX_FMT_XYZ12LE &&
-                 av->format != AV_PIX_FMT_XYZ12BE;
+    bool exact =
+        !(format->flags & (AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BAYER |
+                           AV_PIX_FMT_FLAG_HWACCEL)) &&
+        format->comp[0].depth <= 16 && av->format != AV_PIX_FMT_XYZ12LE &&
+        av->format != AV_PIX_FMT_XYZ12BE;
     if (exact)
         return take_apart(av, frame, err);
     AVFrame *deep = av_frame_alloc();

@@ -7,8 +7,8 @@
 struct AVFrame;
 struct SwsContext;
 
-// Gives the frame planes of its own: Y, U, V or Y alone, or G, B, R. What cannot
-// be taken apart exactly (floats, Bayer patterns, XYZ) goes through libswscale
-// to 16 bits; *sws is kept for the next.
+// Gives the frame planes of its own: Y, U, V or Y alone, or G, B, R. What
+// cannot be taken apart exactly (floats, Bayer patterns, XYZ) goes through
+// libswscale to 16 bits; *sws is kept for the next.
 int gvd_picture_unpack(struct AVFrame *av, struct SwsContext **sws,
                        gvd_frame *frame, gvd_error *err);

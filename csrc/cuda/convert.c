@@ -83,8 +83,8 @@ static int allocate_block(cuda_tensor *t, const gvd_allocator *allocator,
     const int64_t bytes = gvd_tensor_bytes(&t->tensor);
     int rc = gvd_gpu_check_stream(t->gpu, t->stream, err);
     for (int attempt = 0; rc == GVD_OK && attempt < 2; attempt++) {
-        rc = allocator->allocate(allocator->context, t->tensor.device, 1, &bytes,
-                                 &t->block, err);
+        rc = allocator->allocate(allocator->context, t->tensor.device, 1,
+                                 &bytes, &t->block, err);
         if (rc != GVD_ERR_NO_MEMORY || attempt > 0)
             return rc;
         gvd_cuda_trim();
@@ -110,8 +110,8 @@ static int take_memory(cuda_tensor *t, const gvd_cuda_batch *batch,
     if (rc == GVD_OK)
         rc = gvd_buffer_get(t->gpu, bytes, t->stream, &t->buffer, err);
     if (rc == GVD_OK)
-        t->tensor.data = ours ? (uint8_t *)(uintptr_t)t->buffer->memory
-                              : t->block.data;
+        t->tensor.data =
+            ours ? (uint8_t *)(uintptr_t)t->buffer->memory : t->block.data;
     return rc;
 }
 

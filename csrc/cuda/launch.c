@@ -226,8 +226,8 @@ static int launch_plain(const gvd_launch *l, const gvd_conversion *c,
         describe_plain(c, frames[i], &params.frames[i]);
     const struct gvd_kernel_grid grid =
         gvd_kernel_grid_for(params.width, params.height, count);
-    enum gvd_kernel kernel = c->output.order == GVD_NCHW ? GVD_KERNEL_YUV_NCHW
-                                                         : GVD_KERNEL_YUV_NHWC;
+    enum gvd_kernel kernel =
+        c->output.order == GVD_NCHW ? GVD_KERNEL_YUV_NCHW : GVD_KERNEL_YUV_NHWC;
     if (c->orientation != GVD_UPRIGHT)
         kernel = GVD_KERNEL_YUV_TURNED;
     return start(l, kernel, (const unsigned[]){grid.x, grid.y, grid.z},
@@ -235,15 +235,10 @@ static int launch_plain(const gvd_launch *l, const gvd_conversion *c,
                  &params, err);
 }
 
-static int launch_any(const gvd_launch *l, gvd_conversion *c,
-                      gvd_frame *const *frames, int count, gvd_error *err)
+static struct gvd_resample_params
+describe_all(const gvd_launch *l, const gvd_conversion *c,
+             const device_axes *axes, gvd_frame *const *frames, int count)
 {
-    device_axes *axes = NULL;
-    int rc = get_axes(l->gpu, c, &axes, err);
-    if (rc == GVD_OK)
-        rc = gvd_buffer_order(axes->buffer, l->stream, err);
-    if (rc < 0)
-        return rc;
     struct gvd_resample_params params = {
         .dst = address(l->dst),
         .tiles = axes->tiles,
@@ -269,16 +264,26 @@ static int launch_any(const gvd_launch *l, gvd_conversion *c,
     };
     for (int i = 0; i < count; i++)
         describe_any(c, frames[i], &params.frames[i]);
-    const unsigned grid[] = {
-        (unsigned)axes->tile_count,
-        (unsigned)(c->y.count + GVD_RESAMPLE_ROWS - 1) / GVD_RESAMPLE_ROWS,
-        (unsigned)count};
-    return start(l,
-                 c->arithmetic == GVD_ARITHMETIC_FLOAT
-                     ? GVD_KERNEL_RESAMPLE_FLOAT
-                     : GVD_KERNEL_RESAMPLE_SHORT,
-                 grid, (const unsigned[]){GVD_RESAMPLE_THREADS, 1}, &params,
-                 err);
+    return params;
+}
+
+static int launch_any(const gvd_launch *l, gvd_conversion *c,
+                      gvd_frame *const *frames, int count, gvd_error *err)
+{
+    device_axes *axes = NULL;
+    int rc = get_axes(l->gpu, c, &axes, err);
+    if (rc == GVD_OK)
+        rc = gvd_buffer_order(axes->buffer, l->stream, err);
+    if (rc < 0)
+        return rc;
+    struct gvd_resample_params params = describe_all(l, c, axes, frames, count);
+    const int groups = (c->y.count + GVD_RESAMPLE_ROWS - 1) / GVD_RESAMPLE_ROWS;
+    const unsigned grid[] = {(unsigned)axes->tile_count, (unsigned)groups,
+                             (unsigned)count};
+    const bool whole = c->arithmetic == GVD_ARITHMETIC_SHORT;
+    return start(
+        l, whole ? GVD_KERNEL_RESAMPLE_SHORT : GVD_KERNEL_RESAMPLE_FLOAT, grid,
+        (const unsigned[]){GVD_RESAMPLE_THREADS, 1}, &params, err);
 }
 
 static int wait_for(const gvd_launch *l, gvd_frame *const *frames, int count,
@@ -286,9 +291,9 @@ static int wait_for(const gvd_launch *l, gvd_frame *const *frames, int count,
 {
     int rc = GVD_OK;
     for (int i = 0; rc == GVD_OK && i < count; i++)
-        rc = CU(err, l->gpu->drv->cuStreamWaitEvent(
-                         l->stream, gvd_cuda_picture_buffer(frames[i])->event,
-                         0));
+        rc = CU(err,
+                l->gpu->drv->cuStreamWaitEvent(
+                    l->stream, gvd_cuda_picture_buffer(frames[i])->event, 0));
     return rc;
 }
 
@@ -303,11 +308,12 @@ static int mark_used(const gvd_launch *l, gvd_frame *const *frames, int count,
 }
 
 // Frames that lie in memory as the first one does.
-static int count_alike(gvd_frame *const *frames, int count, int most)
+static int count_alike(gvd_frame *const *frames, int count)
 {
     const gvd_frame *first = frames[0];
     int n = 1;
-    while (n < count && n < most && gvd_frame_is_like(frames[n], first) &&
+    while (n < count && n < GVD_KERNEL_MAX_FRAMES &&
+           gvd_frame_is_like(frames[n], first) &&
            frames[n]->planes[0].step == first->planes[0].step &&
            frames[n]->planes[1].step == first->planes[1].step)
         n++;
@@ -318,8 +324,7 @@ int gvd_launch_convert(const gvd_launch *launch, gvd_conversion *conversion,
                        gvd_frame *const *frames, int count, gvd_error *err)
 {
     const bool plain = conversion->arithmetic == GVD_ARITHMETIC_BYTES;
-    const int n = count_alike(
-        frames, count, plain ? GVD_KERNEL_MAX_FRAMES : GVD_RESAMPLE_FRAMES);
+    const int n = count_alike(frames, count);
     int rc = wait_for(launch, frames, n, err);
     if (rc == GVD_OK)
         rc = plain ? launch_plain(launch, conversion, frames, n, err)
@@ -337,7 +342,7 @@ int gvd_launch_gather(const gvd_launch *launch, int64_t bytes,
         .bytes = (unsigned long long)bytes,
     };
     int n = 0;
-    for (; n < count && n < GVD_RESAMPLE_FRAMES &&
+    for (; n < count && n < GVD_KERNEL_MAX_FRAMES &&
            frames[n]->layout == GVD_LAYOUT_OUTPUT;
          n++)
         params.pictures[n] = address(frames[n]->planes[0].data);

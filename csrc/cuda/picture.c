@@ -95,7 +95,8 @@ static int copy_buffer(gvd_buffer *from, gvd_buffer *to, gvd_error *err)
         .Height = 1,
     };
     gvd_gpu *gpu = from->gpu;
-    int rc = CU(err, gpu->drv->cuStreamWaitEvent(gpu->copy_stream, from->event, 0));
+    int rc =
+        CU(err, gpu->drv->cuStreamWaitEvent(gpu->copy_stream, from->event, 0));
     if (rc == GVD_OK)
         rc = CU(err, gpu->drv->cuMemcpy2DAsync(&copy, gpu->copy_stream));
     if (rc == GVD_OK)
@@ -117,7 +118,7 @@ int gvd_cuda_duplicate(const gvd_frame *frame, gvd_frame **out, gvd_error *err)
     if (rc == GVD_OK)
         rc = copy_buffer(from, to, err);
     gvd_gpu_pop(gpu);
-    if (rc < 0) {
+    if (rc < 0 || !copy) {
         gvd_frame_unref(&copy);
         return rc;
     }
@@ -139,9 +140,9 @@ static size_t upload_bytes(const gvd_frame *host)
 {
     size_t bytes = 0;
     for (int i = 0; i < host->plane_count; i++)
-        bytes +=
-            gvd_cuda_stride((size_t)host->planes[i].width * (size_t)host->sample_bytes) *
-            (size_t)host->planes[i].height;
+        bytes += gvd_cuda_stride((size_t)host->planes[i].width *
+                                 (size_t)host->sample_bytes) *
+                 (size_t)host->planes[i].height;
     return bytes;
 }
 

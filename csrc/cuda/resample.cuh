@@ -1,5 +1,5 @@
-// Frames to pictures of any output that is not plain bytes. A block makes a tile
-// of the picture: first, for each of its rows, the weighted sums down the
+// Frames to pictures of any output that is not plain bytes. A block makes a
+// tile of the picture: first, for each of its rows, the weighted sums down the
 // frame's columns, a thread for two columns, since they may share their chroma;
 // then along these rows, which lie in shared memory. The order of every sum is
 // that of csrc/cpu/resample_scalar.c.
@@ -93,8 +93,8 @@ struct float_chroma {
 
 DEVICE int weight_of(const gvd_kernel_axis &axis, int at, int tap, int)
 {
-    return ((const short *)axis.short_weights)[(long long)at * axis.stride +
-                                               tap];
+    return (
+        (const short *)axis.short_weights)[(long long)at * axis.stride + tap];
 }
 
 DEVICE float weight_of(const gvd_kernel_axis &axis, int at, int tap, float)
@@ -138,8 +138,8 @@ DEVICE pair<T> sum_down(const gvd_resample_params &p,
         for (int i = 0; i < 2; i++)
 #pragma unroll
             for (int k = 0; k < 3; k++)
-                sums.c[i][k] = sums.c[i][k] +
-                               chroma.level(p, i, k, luma[i]) * weight;
+                sums.c[i][k] =
+                    sums.c[i][k] + chroma.level(p, i, k, luma[i]) * weight;
     }
 #pragma unroll
     for (int i = 0; i < 2; i++)
@@ -203,15 +203,15 @@ DEVICE void resample(const gvd_resample_params &p)
             const int r = i / (SPAN / 2), at = 2 * (i % (SPAN / 2));
             if (from + at >= end)
                 continue;
-            const pair<T> s =
-                sum_down<T, Chroma>(p, f, first_y + r, from + at);
+            const pair<T> s = sum_down<T, Chroma>(p, f, first_y + r, from + at);
             for (int k = 0; k < 3; k++) {
                 sums[r][k][at] = s.c[0][k];
                 sums[r][k][at + 1] = s.c[1][k];
             }
         }
         __syncthreads();
-        for (int i = threadIdx.x; i < across * rows * p.channels; i += THREADS) {
+        for (int i = threadIdx.x; i < across * rows * p.channels;
+             i += THREADS) {
             const int x = i % across, rest = i / across;
             const int k = rest % p.channels, r = rest / p.channels;
             const int start = ((const int *)p.x.starts)[first_x + x];
@@ -245,8 +245,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 // Pictures that are made already, into a batch.
 extern "C" __global__ void gvd_gather(const gvd_gather_params p)
 {
-    const u64 at = ((u64)blockIdx.x * GVD_GATHER_THREADS + threadIdx.x) *
-                   GVD_GATHER_BYTES;
+    const u64 at =
+        ((u64)blockIdx.x * GVD_GATHER_THREADS + threadIdx.x) * GVD_GATHER_BYTES;
     const u8 *from = (const u8 *)p.pictures[blockIdx.y] + at;
     u8 *to = (u8 *)p.dst + p.bytes * blockIdx.y + at;
     if (at >= p.bytes)

@@ -1,9 +1,9 @@
 // What the resampling kernels take, for the C that launches them and for NVRTC.
 #pragma once
 
+#include "cuda/kernels.h"
 #include "pixels.h"
 
-#define GVD_RESAMPLE_FRAMES 64
 #define GVD_RESAMPLE_THREADS 256
 // A block makes so many rows of the picture, and of each as much as so many of
 // the frame's columns give.
@@ -38,7 +38,7 @@ struct gvd_resample_params {
     struct gvd_color_matrix colors;
     struct gvd_finish finish;
     int frame_count;
-    struct gvd_resample_frame frames[GVD_RESAMPLE_FRAMES];
+    struct gvd_resample_frame frames[GVD_KERNEL_MAX_FRAMES];
 };
 
 // For gvd_gather: pictures of `words` 4-byte words, or of `bytes` where that is
@@ -46,7 +46,7 @@ struct gvd_resample_params {
 struct gvd_gather_params {
     unsigned long long dst;
     unsigned long long bytes;
-    unsigned long long pictures[GVD_RESAMPLE_FRAMES];
+    unsigned long long pictures[GVD_KERNEL_MAX_FRAMES];
 };
 
 #define GVD_GATHER_THREADS 256
