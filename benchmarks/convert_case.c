@@ -19,9 +19,13 @@ const pixel_format pixel_formats[] = {
     FAMILY(10, "10"),
     FAMILY(12, "12"),
     FAMILY(16, "16"),
+    {"yuv410p", 3, 8, 2, 2, false},
     {"yuv411p", 3, 8, 2, 0, false},
+    {"yuv420p9", 3, 9, 1, 1, false},
     {"gbrp", 3, 8, 0, 0, true},
     {"gbrp10", 3, 10, 0, 0, true},
+    {"gbrp12", 3, 12, 0, 0, true},
+    {"gbrp16", 3, 16, 0, 0, true},
 };
 const int pixel_format_count = LENGTH(pixel_formats);
 

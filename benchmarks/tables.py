@@ -19,9 +19,11 @@ END = "<!-- end of figures -->\n"
 FILES = [
     f"{bench}-{device}.json"
     for device in ("h100", "cpu2")
-    for bench in ("sequential", "access")
+    for bench in ("sequential", "access", "convert", "end-to-end")
 ]
-DIGITS = {"fps": 0, "ms": 2, "s": 2, "bytes": 0}  # by metric
+# By metric; others, of which there is one row a format or file, are no table.
+DIGITS = {"fps": 0, "GB/s": 1, "ms": 2, "s": 2, "bytes": 0}
+LEFT_OUT = ", one destination"  # cases that say little more than others
 SMALL = 100  # fps below this have a digit more
 
 
@@ -49,6 +51,7 @@ def figure(row: dict[str, Any]) -> str:
 def table(document: dict[str, Any], metric: str) -> list[str]:
     """One line a case, one column a subject, medians with their range."""
     rows = [row for row in document["rows"] if row["metric"] == metric]
+    rows = [row for row in rows if LEFT_OUT not in row["case"]]
     subjects = list(dict.fromkeys(row["subject"] for row in rows))
     lines = [
         "| " + " | ".join(["median (min-max), " + metric, *subjects]) + " |",

@@ -4,13 +4,15 @@
 #
 # DATA has wheel/*.whl and, as far as the steps need them, testclips/
 # (tests/clips.py), clips/ (benchmarks/clips.py), media/ and references/
-# (benchmarks/references.py), exact/ (tests/exact_clips.py) and ceiling
+# (benchmarks/references.py), exact/ (tests/exact_clips.py), ceiling and convert
 # (benchmarks/Makefile).
 #   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
 #   exact      every frame of every clip    -> OUT/exact-*.json
 #   random     2,000 requests of any kind, against front to back
 #   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
 #   access     benchmarks/bench_access      -> OUT/access-*.json
+#   convert    benchmarks/bench_convert     -> OUT/convert-*.json
+#   endtoend   benchmarks/bench_end_to_end  -> OUT/end-to-end-*.json
 #   memcheck   compute-sanitizer over a short decode
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -58,6 +60,15 @@ for step in "$@"; do
     python3 benchmarks/clips.py derive --for access --out "$data/clips"
     timeout 560 python3 benchmarks/bench_access.py --clips "$data/clips" \
       --out "$out" || failed=1
+    ;;
+  convert)
+    timeout 560 python3 benchmarks/bench_convert.py --program "$data/convert" \
+      --out "$out" || failed=1
+    ;;
+  endtoend)
+    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
+    timeout 560 python3 benchmarks/bench_end_to_end.py --clips "$data/clips" \
+      --ceiling "$data/ceiling" --out "$out" || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \

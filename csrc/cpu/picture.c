@@ -72,6 +72,11 @@ static void set_color(gvd_frame *frame, const AVFrame *av,
         frame->color.full_range = media->color.full_range;
         frame->color.limited_range = media->color.limited_range;
     }
+    // A tag that cannot be true: G, B and R are never subsampled.
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(av->format);
+    if (frame->color.matrix == AVCOL_SPC_RGB &&
+        (format->log2_chroma_w > 0 || format->log2_chroma_h > 0))
+        frame->color.matrix = AVCOL_SPC_UNSPECIFIED;
     if (av->format == AV_PIX_FMT_YUVJ420P ||
         av->format == AV_PIX_FMT_YUVJ422P || av->format == AV_PIX_FMT_YUVJ444P)
         frame->color.full_range = true;

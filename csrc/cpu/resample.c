@@ -1,7 +1,7 @@
 // The way of the bytes: the picture is made in blocks of rows, these in strips
-// so narrow that the levels of the frame rows that a few rows need stay in the
-// innermost cache, in a ring: each frame row of a strip is loaded once. Then
-// the block's rows, which are as long as the frame's, are resampled along their
+// so narrow that the levels of the frame rows that a few rows need stay in
+// the cache, in a ring: each frame row of a strip is loaded once. Then the
+// block's rows, which are as long as the frame's, are resampled along their
 // length and finished.
 #include "cpu/resample.h"
 
@@ -12,7 +12,7 @@
 
 #define GROUP 4                // rows that are summed at once, at most
 #define GROUP_SOURCE 64        // frame rows that they should need
-#define RING_BYTES (128 << 10) // of levels
+#define RING_BYTES (512 << 10) // of levels: wide strips, read row by row
 #define BLOCK_BYTES (4 << 20)  // of sums
 #define STRIP_STEP 32
 
