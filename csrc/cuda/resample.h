@@ -14,7 +14,8 @@
 struct gvd_kernel_axis {
     unsigned long long starts, counts, weights, short_weights;
     int count, stride, shift;
-    int reserved; // 0
+    int plain, first; // a gvd_axis's
+    int reserved;     // 0
 };
 
 struct gvd_resample_frame {

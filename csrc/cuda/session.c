@@ -14,7 +14,6 @@
 typedef struct picture {
     int64_t ordinal;
     bool shown;
-    int order; // HEVC's picture order count
 } picture;
 
 struct gvd_session {
@@ -105,19 +104,8 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
     return park(s, rc) ? (int)s->decoder->max_surfaces : 0;
 }
 
-// A reference that is missing: the parser names another surface in its place,
-// and NVDEC decodes from that and says nothing.
-static bool is_missing(const gvd_session *s, const CUVIDHEVCPICPARAMS *p,
-                       int reference)
-{
-    if (reference > 15)
-        return true;
-    int index = p->RefPicIdx[reference];
-    return index < 0 || index >= MAX_PICTURES ||
-           s->pictures[index].order != p->PicOrderCntVal[reference];
-}
-
-static bool lacks_reference(const gvd_session *s, const CUVIDHEVCPICPARAMS *p)
+// A reference that is missing and said to be.
+static bool lacks_reference(const CUVIDHEVCPICPARAMS *p)
 {
     const struct {
         const unsigned char *list;
@@ -129,7 +117,7 @@ static bool lacks_reference(const gvd_session *s, const CUVIDHEVCPICPARAMS *p)
     };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         for (int j = 0; j < sets[i].count && j < 8; j++)
-            if (is_missing(s, p, sets[i].list[j]))
+            if (sets[i].list[j] > 15 || p->RefPicIdx[sets[i].list[j]] < 0)
                 return true;
     return false;
 }
@@ -138,7 +126,7 @@ static bool lacks_reference(const gvd_session *s, const CUVIDHEVCPICPARAMS *p)
 static const char *find_fault(const gvd_session *s, const CUVIDPICPARAMS *p)
 {
     if (s->codec == cudaVideoCodec_HEVC &&
-        lacks_reference(s, &p->CodecSpecific.hevc))
+        lacks_reference(&p->CodecSpecific.hevc))
         return "a picture that is referred to is missing";
     if (s->codec == cudaVideoCodec_H264 &&
         p->CodecSpecific.h264.qpprime_y_zero_transform_bypass_flag)
@@ -161,9 +149,6 @@ static int CUDAAPI on_decode(void *context, CUVIDPICPARAMS *parameters)
     // A frame of two fields is that of the first one's packet.
     if (!parameters->second_field)
         s->pictures[index] = s->feeding;
-    if (s->codec == cudaVideoCodec_HEVC)
-        s->pictures[index].order =
-            parameters->CodecSpecific.hevc.CurrPicOrderCntVal;
     s->last_index = index;
     s->unchecked |= UINT64_C(1) << index;
     return park(s, CU(&s->error, s->gpu->drv->cuvidDecodePicture(
