@@ -15,7 +15,7 @@ typedef struct gvd_assembler_params {
     int batch_size, depth; // depth batches at most are in the making
     gvd_conversions *conversions;
     bool transposed; // width and height change places
-    gvd_target *target;
+    gvd_target *target; // of the only batch; may be empty
 } gvd_assembler_params;
 
 int gvd_assembler_create(const gvd_assembler_params *params,

@@ -193,8 +193,6 @@ static struct gvd_kernel_axis describe_axis(const gvd_axis *axis,
         .count = axis->count,
         .stride = axis->stride,
         .shift = axis->shift,
-        .plain = axis->plain,
-        .first = axis->first,
     };
 }
 

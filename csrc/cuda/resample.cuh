@@ -10,6 +10,13 @@
 #define THREADS GVD_RESAMPLE_THREADS
 #define MEMBER __device__ __forceinline__
 
+template <bool WHOLE> struct number {
+    typedef float type;
+};
+template <> struct number<true> {
+    typedef int type;
+};
+
 // Two columns of one row of the frame, as levels.
 template <typename T> struct pair {
     T c[2][3];
@@ -20,93 +27,39 @@ DEVICE int load_sample(unsigned long long at, int bytes)
     return bytes == 1 ? *(const u8 *)at : *(const u16 *)at;
 }
 
-// yuv.h's terms, each as one product and one sum: (a * scale + bias) >> 15 is
-// gvd_yuv_mulhrs of what a is there.
-struct short_term {
-    int scale, bias;
-
-    MEMBER int of(int a) const
-    {
-        return (a * scale + bias) >> 15;
-    }
-};
-
-DEVICE short_term term_of(int factor, int offset, int coefficient)
-{
-    const int scale = factor * coefficient;
-    return {scale, 0x4000 - offset * scale};
-}
-
-struct short_terms {
-    short_term y, rv, gu, gv, bu;
-};
-
-DEVICE short_terms terms_of(const gvd_yuv_matrix &m)
-{
-    return {term_of(GVD_YUV_LUMA_SCALE, m.y_offset, m.cy),
-            term_of(GVD_YUV_CHROMA_SCALE, 128, m.crv),
-            term_of(GVD_YUV_CHROMA_SCALE, 128, m.cgu),
-            term_of(GVD_YUV_CHROMA_SCALE, 128, m.cgv),
-            term_of(GVD_YUV_CHROMA_SCALE, 128, m.cbu)};
-}
-
-// Two bytes, of neighbouring samples or of U and V, in one load where they lie
-// so.
-DEVICE void load_two(unsigned long long first, unsigned long long second,
-                     bool together, int &a, int &b)
-{
-    if (together) {
-        const u32 both = *(const u16 *)first;
-        a = both & 255;
-        b = both >> 8;
-    } else {
-        a = *(const u8 *)first;
-        b = *(const u8 *)second;
-    }
-}
-
-DEVICE bool lie_together(unsigned long long first, unsigned long long second,
-                         int stride)
-{
-    return second == first + 1 && (first | (u64)stride) % 2 == 0;
-}
-
 // What chroma adds to two columns, kept from row to row.
 struct short_chroma {
-    int c[2][3];
+    gvd_yuv_chroma c[2];
 
     MEMBER void load(const gvd_resample_params &p, const gvd_resample_frame &f,
-                     const short_terms &terms, int x, int y)
+                     int x, int y)
     {
         const int high = p.width - 1 >> p.shift_x;
-        const bool together = p.chroma_step == 2 &&
-                              lie_together(f.u, f.v, f.u_stride);
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             int u = 128, v = 128;
             if (p.has_chroma) {
-                const long long at =
-                    (long long)min(x + i >> p.shift_x, high) * p.chroma_step;
-                load_two(f.u + (long long)y * f.u_stride + at,
-                         f.v + (long long)y * f.v_stride + at, together, u, v);
+                const long long at = min(x + i >> p.shift_x, high);
+                u = *(const u8 *)(f.u + (long long)y * f.u_stride +
+                                  at * p.chroma_step);
+                v = *(const u8 *)(f.v + (long long)y * f.v_stride +
+                                  at * p.chroma_step);
             }
-            c[i][0] = terms.rv.of(v);
-            c[i][1] = terms.gu.of(u) + terms.gv.of(v);
-            c[i][2] = terms.bu.of(u);
+            c[i] = gvd_yuv_chroma_terms(&p.matrix, u, v);
             if (i == 0 && p.shift_x > 0) {
-#pragma unroll
-                for (int k = 0; k < 3; k++)
-                    c[1][k] = c[0][k];
+                c[1] = c[0];
                 break;
             }
         }
     }
+    MEMBER int level(const gvd_resample_params &p, int i, int k, int y) const
+    {
+        const int luma = gvd_yuv_luma(&p.matrix, y);
+        return gvd_yuv_short(luma + (k == 0   ? c[i].r
+                                     : k == 1 ? c[i].g
+                                              : c[i].b));
+    }
 };
-
-DEVICE int clip_short(int level)
-{
-    return min(max(level, 0), GVD_SHORT_MAX);
-}
 
 struct float_chroma {
     float u[2], v[2];
@@ -138,86 +91,10 @@ struct float_chroma {
     }
 };
 
-// The sums of row `at` of the picture for columns x and x + 1 of the frame. A
-// frame's row may be read one sample too far: it does not end there.
-DEVICE pair<int> sum_down(const gvd_resample_params &p,
-                          const gvd_resample_frame &f,
-                          const short_terms &terms, int at, int x)
-{
-    const int start = ((const int *)p.y.starts)[at];
-    const int count = ((const int *)p.y.counts)[at];
-    const short *weights =
-        (const short *)p.y.short_weights + (long long)at * p.y.stride;
-    const bool together = lie_together(f.y, f.y + p.y_step, f.y_stride);
-    const int right = (min(x + 1, p.width - 1) - x) * p.y_step;
-    unsigned long long row =
-        f.y + (long long)start * f.y_stride + (long long)x * p.y_step;
-    pair<int> sums = {};
-    short_chroma chroma;
-    int loaded = -1;
-    for (int j = 0; j < count; j++, row += f.y_stride) {
-        const int weight = weights[j], y = start + j >> p.shift_y;
-        if (y != loaded) {
-            loaded = y;
-            chroma.load(p, f, terms, x, y);
-        }
-        int luma[2];
-        load_two(row, row + right, together, luma[0], luma[1]);
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-            const int level = terms.y.of(luma[i]);
-#pragma unroll
-            for (int k = 0; k < 3; k++)
-                sums.c[i][k] += clip_short(level + chroma.c[i][k]) * weight;
-        }
-    }
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-#pragma unroll
-        for (int k = 0; k < 3; k++)
-            sums.c[i][k] =
-                sums.c[i][k] + (1 << p.y.shift - 1) >> p.y.shift;
-    return sums;
-}
-
-struct no_terms {};
-
-DEVICE pair<float> sum_down(const gvd_resample_params &p,
-                            const gvd_resample_frame &f, const no_terms &,
-                            int at, int x)
-{
-    const int start = ((const int *)p.y.starts)[at];
-    const int count = ((const int *)p.y.counts)[at];
-    const float *weights =
-        (const float *)p.y.weights + (long long)at * p.y.stride;
-    const int right = (min(x + 1, p.width - 1) - x) * p.y_step;
-    unsigned long long row =
-        f.y + (long long)start * f.y_stride + (long long)x * p.y_step;
-    pair<float> sums = {};
-    float_chroma chroma;
-    int loaded = -1;
-    for (int j = 0; j < count; j++, row += f.y_stride) {
-        const int y = start + j >> p.shift_y;
-        if (y != loaded) {
-            loaded = y;
-            chroma.load(p, f, x, y);
-        }
-        const int luma[2] = {load_sample(row, p.sample_bytes),
-                             load_sample(row + right, p.sample_bytes)};
-#pragma unroll
-        for (int i = 0; i < 2; i++)
-#pragma unroll
-            for (int k = 0; k < 3; k++)
-                sums.c[i][k] = sums.c[i][k] +
-                               chroma.level(p, i, k, luma[i]) * weights[j];
-    }
-    return sums;
-}
-
 DEVICE int weight_of(const gvd_kernel_axis &axis, int at, int tap, int)
 {
-    return ((const short *)
-                axis.short_weights)[(long long)at * axis.stride + tap];
+    return (
+        (const short *)axis.short_weights)[(long long)at * axis.stride + tap];
 }
 
 DEVICE float weight_of(const gvd_kernel_axis &axis, int at, int tap, float)
@@ -225,29 +102,51 @@ DEVICE float weight_of(const gvd_kernel_axis &axis, int at, int tap, float)
     return ((const float *)axis.weights)[(long long)at * axis.stride + tap];
 }
 
-DEVICE int whole_weight(const gvd_kernel_axis &axis, int)
+DEVICE int settle(int sum, const gvd_kernel_axis &axis)
 {
-    return 1 << axis.shift;
+    return sum + (1 << axis.shift - 1) >> axis.shift;
 }
 
-DEVICE float whole_weight(const gvd_kernel_axis &, float)
+DEVICE float settle(float sum, const gvd_kernel_axis &)
 {
-    return 1.0f;
-}
-
-// What sample `at` of the picture takes of a row of sums from column `from` to
-// below `end`.
-template <typename T>
-DEVICE T sum_across(const gvd_kernel_axis &x, const T *row, int at, int from,
-                    int end, T sum)
-{
-    if (x.plain)
-        return row[x.first + at - from] * whole_weight(x, T());
-    const int start = ((const int *)x.starts)[at];
-    const int stop = start + ((const int *)x.counts)[at];
-    for (int j = max(start, from); j < min(stop, end); j++)
-        sum = sum + row[j - from] * weight_of(x, at, j - start, T());
     return sum;
+}
+
+// The sums of row `at` of the picture for columns x and x + 1 of the frame.
+template <typename T, typename Chroma>
+DEVICE pair<T> sum_down(const gvd_resample_params &p,
+                        const gvd_resample_frame &f, int at, int x)
+{
+    const int start = ((const int *)p.y.starts)[at];
+    const int count = ((const int *)p.y.counts)[at];
+    const long long left = (long long)x * p.y_step;
+    const long long right = (long long)min(x + 1, p.width - 1) * p.y_step;
+    pair<T> sums = {};
+    Chroma chroma;
+    int loaded = -1;
+    for (int j = 0; j < count; j++) {
+        const int y = start + j;
+        const T weight = weight_of(p.y, at, j, T());
+        if (y >> p.shift_y != loaded) {
+            loaded = y >> p.shift_y;
+            chroma.load(p, f, x, loaded);
+        }
+        const unsigned long long row = f.y + (long long)y * f.y_stride;
+        const int luma[2] = {load_sample(row + left, p.sample_bytes),
+                             load_sample(row + right, p.sample_bytes)};
+#pragma unroll
+        for (int i = 0; i < 2; i++)
+#pragma unroll
+            for (int k = 0; k < 3; k++)
+                sums.c[i][k] =
+                    sums.c[i][k] + chroma.level(p, i, k, luma[i]) * weight;
+    }
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+#pragma unroll
+        for (int k = 0; k < 3; k++)
+            sums.c[i][k] = settle(sums.c[i][k], p.y);
+    return sums;
 }
 
 DEVICE float level_of(int sum, const gvd_kernel_axis &axis)
@@ -285,9 +184,10 @@ DEVICE void store(const gvd_resample_params &p, int channel, float level,
 
 // The columns of the frame that a tile needs, in pieces of SPAN: more than one
 // only where a single sample of the picture needs them.
-template <typename T, typename Terms>
-DEVICE void resample(const gvd_resample_params &p, const Terms &terms)
+template <bool WHOLE, typename Chroma>
+DEVICE void resample(const gvd_resample_params &p)
 {
+    typedef typename number<WHOLE>::type T;
     __shared__ T sums[TILE_ROWS][3][SPAN];
     const gvd_resample_frame &f = p.frames[blockIdx.z];
     const int first_x = blockIdx.x * p.tile, first_y = blockIdx.y * TILE_ROWS;
@@ -303,8 +203,7 @@ DEVICE void resample(const gvd_resample_params &p, const Terms &terms)
             const int r = i / (SPAN / 2), at = 2 * (i % (SPAN / 2));
             if (from + at >= end)
                 continue;
-            const pair<T> s = sum_down(p, f, terms, first_y + r, from + at);
-#pragma unroll
+            const pair<T> s = sum_down<T, Chroma>(p, f, first_y + r, from + at);
             for (int k = 0; k < 3; k++) {
                 sums[r][k][at] = s.c[0][k];
                 sums[r][k][at + 1] = s.c[1][k];
@@ -315,10 +214,15 @@ DEVICE void resample(const gvd_resample_params &p, const Terms &terms)
              i += THREADS) {
             const int x = i % across, rest = i / across;
             const int k = rest % p.channels, r = rest / p.channels;
-            carried = sum_across(p.x, sums[r][k], first_x + x, from, end,
-                                 from == low ? T() : carried);
+            const int start = ((const int *)p.x.starts)[first_x + x];
+            const int stop = start + ((const int *)p.x.counts)[first_x + x];
+            T sum = from == low ? T() : carried;
+            for (int j = max(start, from); j < min(stop, end); j++)
+                sum = sum + sums[r][k][j - from] *
+                                weight_of(p.x, first_x + x, j - start, T());
+            carried = sum;
             if (end == high)
-                store(p, k, level_of(carried, p.x),
+                store(p, k, level_of(sum, p.x),
                       dst + (first_x + x) * p.column + (first_y + r) * p.row +
                           k * p.channel);
         }
@@ -329,13 +233,13 @@ DEVICE void resample(const gvd_resample_params &p, const Terms &terms)
 extern "C" __global__ void __launch_bounds__(THREADS)
     gvd_resample_short(const gvd_resample_params p)
 {
-    resample<int>(p, terms_of(p.matrix));
+    resample<true, short_chroma>(p);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
     gvd_resample_float(const gvd_resample_params p)
 {
-    resample<float>(p, no_terms());
+    resample<false, float_chroma>(p);
 }
 
 // Pictures that are made already, into a batch.

@@ -14,8 +14,7 @@
 struct gvd_kernel_axis {
     unsigned long long starts, counts, weights, short_weights;
     int count, stride, shift;
-    int plain, first; // a gvd_axis's
-    int reserved;     // 0
+    int reserved; // 0
 };
 
 struct gvd_resample_frame {

@@ -15,7 +15,7 @@
 enum {
     FAKE_WIDTH = 4,
     FAKE_HEIGHT = 2,
-    FAKE_FRAME_BYTES = FAKE_WIDTH * FAKE_HEIGHT * 3,
+    FAKE_FRAME_BYTES = FAKE_WIDTH * FAKE_HEIGHT * 3 / 2,
     FAKE_REORDER = 6, // pictures that wait for others
 };
 
@@ -147,10 +147,32 @@ static inline void fake_release_frame(gvd_frame *frame)
     free(frame);
 }
 
-// What every byte of a frame's pixels is.
+// The frame is gray: what every byte of its luma is, and of its RGB.
 static inline uint8_t fake_pixel(int64_t ordinal)
 {
     return (uint8_t)(ordinal * 37 + 11);
+}
+
+static inline size_t fake_bytes(int width, int height)
+{
+    size_t chroma = (size_t)(width + 1) / 2 * ((size_t)height + 1) / 2;
+    return (size_t)width * (size_t)height + 2 * chroma;
+}
+
+// Fills `pixels`, fake_bytes of them, which become the frame's.
+static inline void fake_fill(gvd_frame *frame, int64_t ordinal, uint8_t *pixels,
+                             int width, int height)
+{
+    const int w = (width + 1) / 2, h = (height + 1) / 2;
+    uint8_t *u = pixels + (ptrdiff_t)width * height, *v = u + (ptrdiff_t)w * h;
+    memset(pixels, fake_pixel(ordinal), (size_t)(u - pixels));
+    memset(u, 128, 2 * (size_t)(v - u));
+    frame->owner = pixels;
+    frame->width = width;
+    frame->height = height;
+    frame->planes[0] = (gvd_plane){pixels, width, width, height, 1};
+    frame->planes[1] = (gvd_plane){u, w, w, h, 1};
+    frame->planes[2] = (gvd_plane){v, w, w, h, 1};
 }
 
 static inline gvd_frame *fake_frame(int64_t ordinal, const char *backend)
@@ -158,20 +180,18 @@ static inline gvd_frame *fake_frame(int64_t ordinal, const char *backend)
     gvd_frame *frame = calloc(1, sizeof *frame);
     uint8_t *pixels = malloc(FAKE_FRAME_BYTES);
     REQUIRE(frame && pixels);
-    memset(pixels, fake_pixel(ordinal), FAKE_FRAME_BYTES);
     *frame = (gvd_frame){
         .release = fake_release_frame,
-        .owner = pixels,
-        .layout = GVD_LAYOUT_RGB24,
-        .pixel_format = "rgb24",
-        .width = FAKE_WIDTH,
-        .height = FAKE_HEIGHT,
-        .plane_count = 1,
+        .layout = GVD_LAYOUT_YUV,
+        .pixel_format = "yuv420p",
+        .plane_count = 3,
         .sample_bytes = 1,
-        .planes = {{pixels, FAKE_WIDTH * 3, FAKE_WIDTH, FAKE_HEIGHT, 3}},
+        .depth = 8,
+        .color = {.matrix = 1, .full_range = true},
         .ordinal = ordinal,
         .backend = backend,
     };
+    fake_fill(frame, ordinal, pixels, FAKE_WIDTH, FAKE_HEIGHT);
     gvd_ref_init(&frame->ref);
     atomic_fetch_add(&fake_frames, 1);
     return frame;

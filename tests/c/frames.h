@@ -70,8 +70,21 @@ static inline gvd_frame make_frame(int width, int height, gvd_color color)
         .height = height,
         .plane_count = 3,
         .sample_bytes = 1,
+        .depth = 8,
         .color = color,
     };
+}
+
+// To whole pictures of bytes.
+static inline gvd_conversion *make_conversion(const gvd_frame *frame,
+                                              enum gvd_dimension_order order,
+                                              enum gvd_orientation orientation)
+{
+    gvd_output output = {.order = order, .matrix = -1, .unit = 255};
+    gvd_conversion *c = NULL;
+    REQUIRE(gvd_conversion_create(&output, orientation, frame, &c, NULL) ==
+            GVD_OK);
+    return c;
 }
 
 static inline gvd_frame make_planar(int width, int height, gvd_color color,
@@ -129,7 +142,8 @@ static inline void print_speed(enum gvd_dimension_order order,
         RUNS = 99,
         BATCH = 32,
     };
-    gvd_frame f = make_planar(1920, 1080, (gvd_color){1, false}, 0);
+    gvd_frame f = make_planar(1920, 1080, (gvd_color){.matrix = 1}, 0);
+    gvd_conversion *c = make_conversion(&f, order, orientation);
     size_t bytes = (size_t)1920 * 1080 * 3;
     uint8_t *batch = calloc(BATCH, bytes);
     REQUIRE(batch);
@@ -137,7 +151,7 @@ static inline void print_speed(enum gvd_dimension_order order,
     for (int i = -BATCH; i < RUNS; i++) {
         double start = gvd_seconds();
         uint8_t *to = batch + (size_t)((i + BATCH) % BATCH) * bytes;
-        REQUIRE(gvd_cpu_convert(&f, to, order, orientation, NULL) == GVD_OK);
+        REQUIRE(gvd_cpu_convert(c, &f, to, NULL) == GVD_OK);
         if (i >= 0)
             rates[i] = (double)bytes / (gvd_seconds() - start) * 1e-9;
     }
@@ -145,5 +159,6 @@ static inline void print_speed(enum gvd_dimension_order order,
     printf("1080p to %s, one core: %.1f GB/s of RGB (%.1f-%.1f)\n", name,
            rates[RUNS / 2], rates[0], rates[RUNS - 1]);
     free(batch);
+    gvd_conversion_unref(&c);
     free_planar(&f);
 }

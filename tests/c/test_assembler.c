@@ -10,21 +10,40 @@ enum {
 // The stream changes its size at this packet, or never.
 static int size_changes_at;
 
-// Stands in for a decoder's own larger pictures.
+// Of three frames so many are pictures of the output already.
+static int pictures_of_three;
+
+static int width_of(int64_t ordinal)
+{
+    return size_changes_at >= 0 && ordinal >= size_changes_at ? WIDE
+                                                              : FAKE_WIDTH;
+}
+
+static bool is_picture(int64_t ordinal)
+{
+    return ordinal % 3 < pictures_of_three;
+}
+
+// Stands in for a decoder's own larger pictures, and for a GPU's.
 static int place_sized(void *context, gvd_frame **frame, gvd_error *err)
 {
     gvd_frame *f = *frame;
+    const int width = width_of(f->ordinal);
     (void)context;
     (void)err;
-    if (size_changes_at < 0 || f->ordinal < size_changes_at)
-        return GVD_OK;
-    size_t bytes = (size_t)WIDE * FAKE_HEIGHT * 3;
+    const size_t bytes = is_picture(f->ordinal)
+                             ? (size_t)width * FAKE_HEIGHT * 3
+                             : fake_bytes(width, FAKE_HEIGHT);
     uint8_t *pixels = realloc(f->owner, bytes);
     REQUIRE(pixels);
+    if (!is_picture(f->ordinal)) {
+        fake_fill(f, f->ordinal, pixels, width, FAKE_HEIGHT);
+        return GVD_OK;
+    }
     memset(pixels, fake_pixel(f->ordinal), bytes);
     f->owner = pixels;
-    f->width = WIDE;
-    f->planes[0] = (gvd_plane){pixels, WIDE * 3, WIDE, FAKE_HEIGHT, 3};
+    f->width = width;
+    gvd_frame_set_output(f, pixels, (int64_t)bytes, width, FAKE_HEIGHT);
     return GVD_OK;
 }
 
@@ -33,20 +52,29 @@ typedef struct run {
     gvd_scheduler *scheduler;
     gvd_presenter presenter;
     gvd_assembler *assembler;
-    enum gvd_dimension_order order;
+    gvd_conversions conversions;
     int batch_size;
     int64_t *want;
     int count, given;
 } run;
 
-static gvd_assembler *assemble(gvd_presenter *presenter, int batch_size,
-                               int depth, enum gvd_dimension_order order)
+static void init_conversions(gvd_conversions *conversions,
+                             enum gvd_dimension_order order)
 {
+    const gvd_output output = {.order = order, .matrix = -1, .unit = 255};
+    gvd_conversions_init(conversions, &output, GVD_UPRIGHT);
+}
+
+static gvd_assembler *assemble(gvd_presenter *presenter, int batch_size,
+                               int depth, gvd_conversions *conversions)
+{
+    static gvd_target none;
     gvd_assembler_params params = {
         .presenter = presenter,
         .batch_size = batch_size,
         .depth = depth,
-        .order = order,
+        .conversions = conversions,
+        .target = &none,
     };
     gvd_assembler *a = NULL;
     gvd_error err;
@@ -64,14 +92,15 @@ static void start_run(run *r, uint64_t *seed, int batch_size, int depth)
     r->want = shown_ordinals(&r->fake.gops, &r->count);
     r->given = 0;
     r->batch_size = batch_size;
-    r->order = chance(seed, 50) ? GVD_NCHW : GVD_NHWC;
+    pictures_of_three = draw_below(seed, 4);
+    init_conversions(&r->conversions, chance(seed, 50) ? GVD_NCHW : GVD_NHWC);
     gvd_scheduler_params params =
         drive_params(&r->fake, chance(seed, 50), 1 + draw_below(seed, 4));
     params.place = place_sized;
     params.memory_limit = FAKE_FRAME_BYTES * (1 + draw_below(seed, 60));
     r->scheduler = start(&params);
     r->presenter = (gvd_presenter){.scheduler = r->scheduler};
-    r->assembler = assemble(&r->presenter, batch_size, depth, r->order);
+    r->assembler = assemble(&r->presenter, batch_size, depth, &r->conversions);
 }
 
 // The order in which a pass closes.
@@ -83,14 +112,9 @@ static void stop_run(run *r)
     gvd_scheduler_destroy(&r->scheduler);
     gvd_assembler_destroy(&r->assembler);
     REQUIRE(!r->assembler);
+    gvd_conversions_destroy(&r->conversions);
     free(r->want);
     fake_free(&r->fake);
-}
-
-static int width_of(int64_t ordinal)
-{
-    return size_changes_at >= 0 && ordinal >= size_changes_at ? WIDE
-                                                              : FAKE_WIDTH;
 }
 
 static void check_pixels(const gvd_tensor *t, int slot, int64_t ordinal)
@@ -108,10 +132,10 @@ static void check_batch(run *r, gvd_batch *batch)
     REQUIRE(r->given + batch->count <= r->count);
     int64_t first = r->want[r->given];
     int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(r->order, GVD_UPRIGHT, batch->count, width_of(first),
-                         FAKE_HEIGHT, shape);
+    gvd_output_shape(&r->conversions.output, batch->count,
+                     (gvd_size){FAKE_HEIGHT, width_of(first)}, shape);
     REQUIRE(t->ndim == 4 && !memcmp(t->shape, shape, sizeof shape));
-    REQUIRE(gvd_tensor_is_contiguous(t) && t->bits == 8);
+    REQUIRE(gvd_tensor_is_contiguous(t) && t->dtype == GVD_UINT8);
     for (int i = 0; i < batch->count; i++) {
         int64_t ordinal = r->want[r->given++];
         const gvd_frame *facts = batch->frames[i];
@@ -191,7 +215,9 @@ static void test_an_error_comes_after_the_batches(void)
         gvd_scheduler_params params = drive_params(&f, false, 2);
         gvd_scheduler *s = start(&params);
         gvd_presenter presenter = {.scheduler = s};
-        gvd_assembler *a = assemble(&presenter, 4, 2, GVD_NHWC);
+        gvd_conversions conversions;
+        init_conversions(&conversions, GVD_NHWC);
+        gvd_assembler *a = assemble(&presenter, 4, 2, &conversions);
         gvd_error err = {0};
         int frames = 0, rc;
         gvd_batch *batch = NULL;
@@ -207,6 +233,7 @@ static void test_an_error_comes_after_the_batches(void)
         gvd_assembler_stop(a);
         stop(&s, &f);
         gvd_assembler_destroy(&a);
+        gvd_conversions_destroy(&conversions);
         fake_free(&f);
         (void)state;
     }

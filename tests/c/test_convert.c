@@ -15,10 +15,10 @@ static const int matrices[] = {1, 2, 4, 5, 6, 7, 9};
 #define MATRIX_COUNT ((int)(sizeof matrices / sizeof matrices[0]))
 
 struct reference {
-    double kr, kb, y_offset, luma, chroma;
+    double kr, kb, y_offset, middle, luma, chroma;
 };
 
-static struct reference reference_for(gvd_color color)
+static struct reference reference_for(gvd_color color, int depth)
 {
     struct reference r = {.kr = 0.299, .kb = 0.114};
     switch (color.matrix) {
@@ -37,9 +37,11 @@ static struct reference reference_for(gvd_color color)
     default:
         break;
     }
-    r.y_offset = color.full_range ? 0 : 16;
-    r.luma = 255.0 / (color.full_range ? 255 : 219);
-    r.chroma = 255.0 / (color.full_range ? 255 : 224);
+    const int one = 1 << (depth - 8), most = (1 << depth) - 1;
+    r.y_offset = color.full_range ? 0 : 16 * one;
+    r.middle = 128 * one;
+    r.luma = 255.0 / (color.full_range ? most : 219 * one);
+    r.chroma = 255.0 / (color.full_range ? most : 224 * one);
     return r;
 }
 
@@ -52,8 +54,8 @@ static void reference_rgb(const struct reference *r, int y, int u, int v,
                           double rgb[3])
 {
     double luma = (y - r->y_offset) * r->luma;
-    double pb = (u - 128) * r->chroma * 2 * (1 - r->kb);
-    double pr = (v - 128) * r->chroma * 2 * (1 - r->kr);
+    double pb = (u - r->middle) * r->chroma * 2 * (1 - r->kb);
+    double pr = (v - r->middle) * r->chroma * 2 * (1 - r->kr);
     rgb[0] = clip(luma + pr);
     rgb[1] = clip(luma - (r->kr * pr + r->kb * pb) / (1 - r->kr - r->kb));
     rgb[2] = clip(luma + pb);
@@ -72,9 +74,10 @@ static const struct gvd_convert_ops *vector_ops(void)
 static void convert(const struct gvd_convert_ops *ops, const gvd_frame *f,
                     struct output *out, enum gvd_dimension_order order)
 {
-    gvd_error err;
-    REQUIRE(gvd_convert_frame(ops, f, out->data, order, GVD_UPRIGHT, &err) ==
-            GVD_OK);
+    gvd_conversion *c = make_conversion(f, order, GVD_UPRIGHT);
+    REQUIRE(c->arithmetic == GVD_ARITHMETIC_BYTES);
+    gvd_convert_frame(ops, c, f, out->data);
+    gvd_conversion_unref(&c);
     check_guards(out);
 }
 
@@ -87,20 +90,31 @@ static size_t index_of(const gvd_frame *f, enum gvd_dimension_order order,
     return order == GVD_NCHW ? area * (size_t)c + pixel : pixel * 3 + (size_t)c;
 }
 
+// The plane's sample at pixel x, y; chroma covers 1, 2 or 4 pixels each way.
+static int sample(const gvd_frame *f, int plane, int x, int y)
+{
+    const gvd_plane *p = &f->planes[plane];
+    int across = 1, down = 1;
+    while ((f->width + across - 1) / across > p->width)
+        across *= 2;
+    while ((f->height + down - 1) / down > p->height)
+        down *= 2;
+    const uint8_t *at =
+        p->data + y / down * p->stride + (ptrdiff_t)(x / across) * p->step;
+    return f->sample_bytes == 1 ? at[0] : at[0] | at[1] << 8;
+}
+
 // The largest distance of an output from the reference, before its rounding.
 static double distance(const gvd_frame *f, const struct output *out,
                        enum gvd_dimension_order order)
 {
-    const struct reference r = reference_for(f->color);
-    const gvd_plane *p = f->planes;
+    const struct reference r = reference_for(f->color, f->depth);
     double worst = 0;
     for (int y = 0; y < f->height; y++)
         for (int x = 0; x < f->width; x++) {
             double rgb[3];
-            ptrdiff_t at = x / 2 * p[1].step;
-            reference_rgb(&r, p[0].data[y * p[0].stride + x],
-                          p[1].data[y / 2 * p[1].stride + at],
-                          p[2].data[y / 2 * p[2].stride + at], rgb);
+            reference_rgb(&r, sample(f, 0, x, y), sample(f, 1, x, y),
+                          sample(f, 2, x, y), rgb);
             for (int c = 0; c < 3; c++) {
                 double got = out->data[index_of(f, order, x, y, c)];
                 worst = max_double(worst, fabs(got - rgb[c]));
@@ -146,7 +160,7 @@ static double test_every_triple(gvd_color color)
 static void test_every_matrix(void)
 {
     for (int i = 0; i < MATRIX_COUNT * 2; i++) {
-        gvd_color color = {matrices[i / 2], i % 2 != 0};
+        gvd_color color = {.matrix = matrices[i / 2], .full_range = i % 2 != 0};
         if (color.matrix == 2 || color.matrix == 6)
             continue; // as 5, see test_unspecified_is_bt601
 #if defined(__SANITIZE_THREAD__)
@@ -160,13 +174,22 @@ static void test_every_matrix(void)
     }
 }
 
+static struct gvd_yuv_matrix matrix_for(gvd_color color)
+{
+    struct gvd_yuv_matrix m;
+    gvd_yuv_weights weights;
+    REQUIRE(gvd_yuv_find_weights(color.matrix, &weights));
+    gvd_yuv_matrix_init(&m, color, &weights);
+    return m;
+}
+
 static void test_unspecified_is_bt601(void)
 {
     for (int full = 0; full < 2; full++) {
         struct gvd_yuv_matrix m[3];
-        REQUIRE(!gvd_yuv_matrix_init(&m[0], (gvd_color){2, full}, NULL));
-        REQUIRE(!gvd_yuv_matrix_init(&m[1], (gvd_color){5, full}, NULL));
-        REQUIRE(!gvd_yuv_matrix_init(&m[2], (gvd_color){6, full}, NULL));
+        const int as[] = {2, 5, 6};
+        for (int i = 0; i < 3; i++)
+            m[i] = matrix_for((gvd_color){.matrix = as[i], .full_range = full});
         REQUIRE(memcmp(&m[0], &m[1], sizeof m[0]) == 0);
         REQUIRE(memcmp(&m[0], &m[2], sizeof m[0]) == 0);
     }
@@ -176,10 +199,9 @@ static void test_unspecified_is_bt601(void)
 static void test_coefficients_fit(void)
 {
     for (int i = 0; i < MATRIX_COUNT * 2; i++) {
-        gvd_color color = {matrices[i / 2], i % 2 != 0};
-        struct reference r = reference_for(color);
-        struct gvd_yuv_matrix m;
-        REQUIRE(!gvd_yuv_matrix_init(&m, color, NULL));
+        gvd_color color = {.matrix = matrices[i / 2], .full_range = i % 2 != 0};
+        struct reference r = reference_for(color, 8);
+        struct gvd_yuv_matrix m = matrix_for(color);
         double one = 8192 * r.chroma * 2, green = 1 - r.kr - r.kb;
         double red = one * (1 - r.kr), blue = one * (1 - r.kb);
         REQUIRE(fabs(m.cy - 16384 * r.luma) <= 0.5);
@@ -196,23 +218,24 @@ static void test_known_colours(void)
         gvd_color color;
         uint8_t yuv[3], rgb[3];
     } known[] = {
-        {{2, false}, {16, 128, 128}, {0, 0, 0}},
-        {{2, false}, {235, 128, 128}, {255, 255, 255}},
-        {{2, false}, {0, 128, 128}, {0, 0, 0}},
-        {{2, false}, {255, 128, 128}, {255, 255, 255}},
-        {{2, false}, {81, 90, 240}, {254, 0, 0}},
-        {{1, false}, {63, 102, 240}, {255, 1, 0}},
-        {{1, true}, {255, 128, 128}, {255, 255, 255}},
-        {{1, true}, {77, 128, 128}, {77, 77, 77}},
-        {{5, true}, {76, 85, 255}, {254, 0, 0}},
+        {{2, false, false}, {16, 128, 128}, {0, 0, 0}},
+        {{2, false, false}, {235, 128, 128}, {255, 255, 255}},
+        {{2, false, false}, {0, 128, 128}, {0, 0, 0}},
+        {{2, false, false}, {255, 128, 128}, {255, 255, 255}},
+        {{2, false, false}, {81, 90, 240}, {254, 0, 0}},
+        {{1, false, false}, {63, 102, 240}, {255, 1, 0}},
+        {{1, true, false}, {255, 128, 128}, {255, 255, 255}},
+        {{1, true, false}, {77, 128, 128}, {77, 77, 77}},
+        {{5, true, false}, {76, 85, 255}, {254, 0, 0}},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         gvd_frame f = make_planar(1, 1, known[i].color, 0);
         for (int p = 0; p < 3; p++)
             f.planes[p].data[0] = known[i].yuv[p];
         uint8_t rgb[3];
-        REQUIRE(gvd_cpu_convert(&f, rgb, GVD_NHWC, GVD_UPRIGHT, NULL) ==
-                GVD_OK);
+        gvd_conversion *c = make_conversion(&f, GVD_NHWC, GVD_UPRIGHT);
+        REQUIRE(gvd_cpu_convert(c, &f, rgb, NULL) == GVD_OK);
+        gvd_conversion_unref(&c);
         REQUIRE(memcmp(rgb, known[i].rgb, 3) == 0);
         free_planar(&f);
     }
@@ -220,8 +243,8 @@ static void test_known_colours(void)
 
 static void check_picture(int width, int height, int padding, size_t offset)
 {
-    gvd_color color = {matrices[(width + height) % MATRIX_COUNT],
-                       padding % 2 != 0};
+    gvd_color color = {.matrix = matrices[(width + height) % MATRIX_COUNT],
+                       .full_range = padding % 2 != 0};
     gvd_frame planar = make_planar(width, height, color, padding);
     gvd_frame frames[] = {planar, interleave(&planar, padding, false),
                           interleave(&planar, padding, true)};
@@ -269,82 +292,75 @@ static void test_streamed_frames(void)
     check_picture(1080, 701, 0, 0);
 }
 
-static void check_rgb24(int width, int height, int padding)
+// Planes of any depth and subsampling.
+static gvd_frame make_other(int width, int height, int shift_x, int shift_y,
+                            int depth)
 {
-    gvd_frame f = make_frame(width, height, (gvd_color){0, true});
-    f.layout = GVD_LAYOUT_RGB24;
-    f.plane_count = 1;
-    f.planes[0] = make_plane(width, height, 3, padding);
+    gvd_color color = {.matrix = 9, .full_range = depth == 12};
+    gvd_frame f = make_frame(width, height, color);
+    f.depth = depth;
+    f.sample_bytes = depth > 8 ? 2 : 1;
+    for (int i = 0; i < 3; i++) {
+        int w = i ? (width + (1 << shift_x) - 1) >> shift_x : width;
+        int h = i ? (height + (1 << shift_y) - 1) >> shift_y : height;
+        gvd_plane p = make_plane(w, h, f.sample_bytes, 6);
+        for (int at = 0; depth > 8 && at < w * h; at++)
+            p.data[at / w * p.stride + at % w * 2 + 1] &=
+                (uint8_t)((1 << (depth - 8)) - 1);
+        f.planes[i] = p;
+    }
+    return f;
+}
+
+// Formats that have no routines of their own are as close to the reference.
+static void check_other(int shift_x, int shift_y, int depth)
+{
+    enum {
+        width = 37,
+        height = 23,
+        bytes = width * height * 3
+    };
+    gvd_frame f = make_other(width, height, shift_x, shift_y, depth);
     for (int order = GVD_NCHW; order <= GVD_NHWC; order++) {
-        const size_t bytes = (size_t)width * (size_t)height * 3;
-        struct output a = make_output(bytes, 0), b = make_output(bytes, 1);
-        convert(&gvd_convert_scalar, &f, &a, order);
-        convert(vector_ops(), &f, &b, order);
-        REQUIRE(same(&a, &b));
-        for (int y = 0; y < height; y++)
-            for (int i = 0; i < width * 3; i++)
-                REQUIRE(a.data[index_of(&f, order, i / 3, y, i % 3)] ==
-                        f.planes[0].data[y * f.planes[0].stride + i]);
-        free(a.block);
-        free(b.block);
+        gvd_conversion *c = make_conversion(&f, order, GVD_UPRIGHT);
+        struct output out = make_output(bytes, 0);
+        REQUIRE(c->arithmetic != GVD_ARITHMETIC_BYTES);
+        REQUIRE(c->shift_x == shift_x && c->shift_y == shift_y);
+        REQUIRE(gvd_cpu_convert(c, &f, out.data, NULL) == GVD_OK);
+        check_guards(&out);
+        REQUIRE(distance(&f, &out, order) < 0.5 + 0.1);
+        free(out.block);
+        gvd_conversion_unref(&c);
     }
     free_planar(&f);
 }
 
-static void test_packed_rgb(void)
+static void test_other_formats(void)
 {
-    for (int width = 1; width < 200; width += 7)
-        for (int height = 1; height < 4; height++)
-            check_rgb24(width, height, width % 5);
-    check_rgb24(64, 2, 0);
-    check_rgb24(1024, 704, 0);
+    static const int depths[] = {8, 9, 10, 12, 16};
+    for (int i = 0; i < 5; i++)
+        for (int shifts = 0; shifts < 9; shifts++)
+            if (depths[i] > 8 || shifts != 4)
+                check_other(shifts / 3, shifts % 3, depths[i]);
 }
 
-static void check_refused(const gvd_frame *f, const char *words)
+static void test_unknown_matrices_are_refused(void)
 {
-    for (int order = GVD_NCHW; order <= GVD_NHWC; order++) {
-        struct output out = make_output(0, 0); // all of it is guard
-        gvd_error err = {0};
-        int rc = gvd_cpu_convert(f, out.data, order, GVD_UPRIGHT, &err);
-        REQUIRE(rc == GVD_ERR_UNSUPPORTED && err.code == rc);
-        REQUIRE(strstr(err.text, words));
-        REQUIRE(gvd_cpu_convert(f, out.data, order, GVD_UPRIGHT, NULL) == rc);
-        check_guards(&out);
-        free(out.block);
-    }
-}
-
-static void test_other_frames_are_refused(void)
-{
-    const gvd_frame good = make_planar(8, 8, (gvd_color){1, false}, 0);
-    gvd_frame f = good;
-    f.memory = GVD_MEMORY_CUDA;
-    check_refused(&f, "device memory");
-
-    f = good;
-    f.sample_bytes = 2;
-    f.pixel_format = "yuv420p10";
-    check_refused(&f, "yuv420p10");
-
-    f = good;
-    f.pixel_format = "yuv444p";
-    f.planes[1].width = f.planes[1].height = 8;
-    check_refused(&f, "yuv444p");
-
-    f = good;
-    f.pixel_format = NULL;
-    f.plane_count = 1;
-    check_refused(&f, "unknown");
-
-    const int unknown[] = {-1, 0, 3, 8, 10, 11, 14};
+    gvd_frame f = make_planar(8, 8, (gvd_color){.matrix = 1}, 0);
+    const int unknown[] = {-1, 3, 10, 11, 14};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
         char words[32];
         snprintf(words, sizeof words, "matrix %d ", unknown[i]);
-        f = good;
         f.color.matrix = unknown[i];
-        check_refused(&f, words);
+        gvd_output output = {.matrix = -1, .unit = 255};
+        gvd_conversion *c = NULL;
+        gvd_error err = {0};
+        int rc = gvd_conversion_create(&output, GVD_UPRIGHT, &f, &c, &err);
+        REQUIRE(rc == GVD_ERR_UNSUPPORTED && err.code == rc && !c);
+        REQUIRE(strstr(err.text, words));
+        REQUIRE(gvd_conversion_create(&output, GVD_UPRIGHT, &f, &c, NULL) ==
+                rc);
     }
-    f = good;
     free_planar(&f);
 }
 
@@ -356,8 +372,8 @@ int main(void)
     test_known_colours();
     test_odd_sizes_strides_and_interleaving();
     test_streamed_frames();
-    test_packed_rgb();
-    test_other_frames_are_refused();
+    test_other_formats();
+    test_unknown_matrices_are_refused();
     test_every_matrix();
     print_speed(GVD_NCHW, GVD_UPRIGHT, "NCHW");
     print_speed(GVD_NHWC, GVD_UPRIGHT, "NHWC");

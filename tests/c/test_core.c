@@ -5,6 +5,7 @@
 #include "fake.h"
 #include "host_copy.h"
 #include "log.h"
+#include "output.h"
 #include "plane.h"
 #include "thread.h"
 
@@ -81,28 +82,35 @@ static void test_error_text_is_cut_and_not_overrun(void)
 
 static void test_strides_of_a_dense_tensor(void)
 {
-    gvd_tensor t = {.bits = 8};
+    gvd_tensor t = {.dtype = GVD_UINT8};
     int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(GVD_NCHW, GVD_UPRIGHT, 5, 640, 360, shape);
+    gvd_output output = {.order = GVD_NCHW};
+    gvd_output_shape(&output, 5, (gvd_size){360, 640}, shape);
     gvd_tensor_set_shape(&t, 4, shape);
     REQUIRE(shape[0] == 5 && shape[1] == 3 && shape[2] == 360);
     REQUIRE(t.strides[0] == 691200 && t.strides[1] == 230400);
     REQUIRE(t.strides[2] == 640 && t.strides[3] == 1);
     REQUIRE(gvd_tensor_bytes(&t) == 3456000 && gvd_tensor_is_contiguous(&t));
-    gvd_tensor_rgb_shape(GVD_NHWC, GVD_UPRIGHT, 5, 640, 360, shape);
+    output.order = GVD_NHWC;
+    gvd_output_shape(&output, 5, (gvd_size){360, 640}, shape);
     gvd_tensor_set_shape(&t, 4, shape);
     REQUIRE(shape[1] == 360 && shape[2] == 640 && shape[3] == 3);
     REQUIRE(t.strides[1] == 1920 && t.strides[2] == 3);
-    t.bits = 16;
+    t.dtype = GVD_UINT16;
     REQUIRE(gvd_tensor_bytes(&t) == 6912000);
-    gvd_tensor_rgb_shape(GVD_NCHW, GVD_UPRIGHT, 100000, 7680, 4320, shape);
+    output.channels = GVD_CHANNELS_GRAY;
+    gvd_output_shape(&output, 5, (gvd_size){360, 640}, shape);
+    REQUIRE(shape[1] == 360 && shape[2] == 640 && shape[3] == 1);
+    output.channels = GVD_CHANNELS_BGR;
+    output.order = GVD_NCHW;
+    gvd_output_shape(&output, 100000, (gvd_size){4320, 7680}, shape);
     gvd_tensor_set_shape(&t, 4, shape);
     REQUIRE(gvd_tensor_bytes(&t) == INT64_C(19906560000000));
 }
 
 static void test_what_counts_as_contiguous(void)
 {
-    gvd_tensor t = {.bits = 8};
+    gvd_tensor t = {.dtype = GVD_UINT8};
     gvd_tensor_set_shape(&t, 3, (const int64_t[]){1, 4, 6});
     t.strides[0] = 999; // of a dimension of 1: says nothing
     REQUIRE(gvd_tensor_is_contiguous(&t));
@@ -131,6 +139,7 @@ static gvd_frame *make_p016(void)
     frame->height = 3;
     frame->plane_count = 3;
     frame->sample_bytes = 2;
+    frame->depth = 16;
     frame->planes[0] = (gvd_plane){bytes, 16, 5, 3, 2};
     frame->planes[1] = (gvd_plane){bytes + 48, 16, 3, 2, 4};
     frame->planes[2] = (gvd_plane){bytes + 50, 16, 3, 2, 4};
@@ -144,7 +153,7 @@ static void test_a_plane_keeps_its_frame(void)
     REQUIRE(gvd_plane_tensor(frame, 2, &plane, NULL) == GVD_OK);
     gvd_frame_unref(&frame);
     REQUIRE(atomic_load(&fake_frames) == 1);
-    REQUIRE(plane->ndim == 2 && plane->bits == 16);
+    REQUIRE(plane->ndim == 2 && plane->dtype == GVD_UINT16);
     REQUIRE(plane->shape[0] == 2 && plane->shape[1] == 3);
     REQUIRE(plane->strides[0] == 8 && plane->strides[1] == 2);
     REQUIRE(plane->device.type == GVD_DEVICE_CPU && !plane->ops->to_host);
@@ -189,6 +198,30 @@ static void test_frame_sizes_and_facts(void)
     gvd_frame_unref(&facts);
     frame = fake_frame(1, "cpu");
     REQUIRE(gvd_frame_bytes(frame) == FAKE_FRAME_BYTES);
+    gvd_frame_unref(&frame);
+}
+
+// A picture of the output has its own size, the frame keeps that of the video.
+static void test_frames_of_the_output(void)
+{
+    gvd_frame *plain = fake_frame(1, "cpu"), *frame = fake_frame(1, "cpu");
+    REQUIRE(gvd_frame_is_like(plain, frame));
+    frame->color.limited_range = true;
+    REQUIRE(!gvd_frame_is_like(plain, frame));
+    frame->color.limited_range = false;
+    gvd_frame_set_output(frame, frame->owner, FAKE_FRAME_BYTES, 2, 6);
+    const gvd_plane *p = &frame->planes[0];
+    REQUIRE(frame->layout == GVD_LAYOUT_OUTPUT && frame->plane_count == 1);
+    REQUIRE(p->data == frame->owner && p->step == 1);
+    REQUIRE(p->width == FAKE_FRAME_BYTES && p->stride == FAKE_FRAME_BYTES);
+    REQUIRE(p->height == 1 && gvd_frame_bytes(frame) == FAKE_FRAME_BYTES);
+    REQUIRE(!gvd_frame_is_like(plain, frame) && !gvd_frame_is_420p8(frame));
+    gvd_frame *facts = gvd_frame_copy_facts(frame, true);
+    REQUIRE(facts && facts->width == FAKE_HEIGHT);
+    REQUIRE(facts->output_width == 2 && facts->output_height == 6);
+    REQUIRE(frame->width == FAKE_WIDTH && frame->height == FAKE_HEIGHT);
+    gvd_frame_unref(&facts);
+    gvd_frame_unref(&plain);
     gvd_frame_unref(&frame);
 }
 
@@ -266,8 +299,9 @@ static void test_waits_end_in_time(void)
 static gvd_tensor *get_bytes(int64_t bytes)
 {
     gvd_tensor *tensor = NULL;
-    REQUIRE(gvd_host_tensor_create(1, &bytes, &tensor, NULL) == GVD_OK);
-    REQUIRE(tensor->bits == 8 && tensor->ndim == 1);
+    REQUIRE(gvd_host_tensor_create(GVD_UINT8, 1, &bytes, &tensor, NULL) ==
+            GVD_OK);
+    REQUIRE(tensor->dtype == GVD_UINT8 && tensor->ndim == 1);
     REQUIRE(tensor->shape[0] == bytes && tensor->strides[0] == 1);
     REQUIRE(tensor->device.type == GVD_DEVICE_CPU);
     return tensor;
@@ -354,6 +388,7 @@ int main(void)
     test_a_plane_keeps_its_frame();
     test_planes_that_are_not_there();
     test_frame_sizes_and_facts();
+    test_frames_of_the_output();
     test_a_full_log_loses_the_oldest_and_says_so();
     test_waits_end_in_time();
     test_batches_are_recycled_where_they_fit();

@@ -294,7 +294,7 @@ static void check_batch(const delivery_run *run, const gvd_batch *batch,
                         int place)
 {
     const asked *a = &run->asked;
-    int64_t bytes = FAKE_FRAME_BYTES;
+    const int64_t bytes = FAKE_WIDTH * FAKE_HEIGHT * 3;
     REQUIRE(place >= 0);
     REQUIRE(batch->tensor->strides[0] == bytes);
     REQUIRE(batch->tensor->shape[0] == batch->count);
@@ -318,12 +318,18 @@ static int by_size(const void *left, const void *right)
 // One batch for all, or several of numbers that rise.
 static void check_batches(delivery_run *run, uint64_t *seed)
 {
+    static const gvd_output output = {
+        .order = GVD_NHWC, .matrix = -1, .unit = 255};
     asked *a = &run->asked;
+    gvd_conversions conversions;
+    gvd_conversions_init(&conversions, &output, GVD_UPRIGHT);
+    gvd_target none = {0};
     gvd_assembler_params params = {
         .presenter = &run->presenter,
         .batch_size = a->count + 1,
         .depth = 1 + draw_below(seed, 3),
-        .order = GVD_NHWC,
+        .conversions = &conversions,
+        .target = &none,
     };
     if (chance(seed, 50)) {
         qsort(a->numbers, (size_t)a->count, sizeof *a->numbers, by_size);
@@ -351,6 +357,7 @@ static void check_batches(delivery_run *run, uint64_t *seed)
     gvd_assembler_stop(assembler);
     stop_request(run);
     gvd_assembler_destroy(&assembler);
+    gvd_conversions_destroy(&conversions);
 }
 
 static void test_batches_have_each_frame_in_its_places(void)

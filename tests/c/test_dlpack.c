@@ -25,7 +25,7 @@ static gvd_tensor *make_tensor(void)
     REQUIRE(tensor);
     gvd_ref_init(&tensor->ref);
     tensor->ops = &ops;
-    tensor->bits = 8;
+    tensor->dtype = GVD_UINT8;
     tensor->device = (gvd_device){GVD_DEVICE_CPU, 0};
     gvd_tensor_set_shape(tensor, 3, (const int64_t[]){2, 3, 4});
     tensor->data = malloc(24);

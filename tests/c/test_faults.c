@@ -7,9 +7,9 @@ static const gop_style closed_gops = {
 
 // --- frames ---
 
-// Of a stream whose packets are not read, the key flag is all that is known, and
-// some packets have no time. What leads its first key frame libavcodec may not
-// show.
+// Of a stream whose packets are not read, the key flag is all that is known,
+// and some packets have no time. What leads its first key frame libavcodec may
+// not show.
 static void test_opaque_packets(void)
 {
     for (int leading = 0; leading < 2; leading++) {

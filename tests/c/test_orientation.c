@@ -57,8 +57,9 @@ static struct picture make_expected(const gvd_frame *f,
                                     enum gvd_orientation orientation)
 {
     struct picture p = make_picture(f->width, f->height);
-    REQUIRE(gvd_convert_frame(&gvd_convert_scalar, f, p.rgb, GVD_NHWC,
-                              GVD_UPRIGHT, NULL) == GVD_OK);
+    gvd_conversion *c = make_conversion(f, GVD_NHWC, GVD_UPRIGHT);
+    gvd_convert_frame(&gvd_convert_scalar, c, f, p.rgb);
+    gvd_conversion_unref(&c);
     if (orientation & GVD_TRANSPOSE)
         apply(&p, GVD_TRANSPOSE);
     if (orientation & GVD_FLIP_X)
@@ -68,13 +69,12 @@ static struct picture make_expected(const gvd_frame *f,
     return p;
 }
 
-static void check_shape(const gvd_frame *f, const struct picture *want,
-                        enum gvd_dimension_order order,
-                        enum gvd_orientation orientation)
+static void check_shape(const gvd_conversion *c, const struct picture *want)
 {
+    const gvd_size size = {c->height, c->width};
     int64_t shape[GVD_MAX_DIMS];
-    gvd_tensor_rgb_shape(order, orientation, 7, f->width, f->height, shape);
-    bool planes = order == GVD_NCHW;
+    gvd_output_shape(&c->output, 7, size, shape);
+    bool planes = c->output.order == GVD_NCHW;
     REQUIRE(shape[0] == 7 && shape[planes ? 1 : 3] == 3);
     REQUIRE(shape[planes ? 2 : 1] == want->height);
     REQUIRE(shape[planes ? 3 : 2] == want->width);
@@ -100,15 +100,17 @@ static void check_frame(const gvd_frame *f, size_t offset)
     for (int orientation = 0; orientation < GVD_ORIENTATIONS; orientation++) {
         struct picture want = make_expected(f, orientation);
         for (int order = GVD_NCHW; order <= GVD_NHWC; order++) {
-            check_shape(f, &want, order, orientation);
+            gvd_conversion *c = make_conversion(f, order, orientation);
+            REQUIRE(gvd_conversion_bytes(c) == (int64_t)bytes);
+            check_shape(c, &want);
             for (int i = 0; i < 2; i++) {
                 struct output out = make_output(bytes, offset);
-                REQUIRE(gvd_convert_frame(ops[i], f, out.data, order,
-                                          orientation, NULL) == GVD_OK);
+                gvd_convert_frame(ops[i], c, f, out.data);
                 check_guards(&out);
                 check_bytes(&out, &want, order);
                 free(out.block);
             }
+            gvd_conversion_unref(&c);
         }
         free(want.rgb);
     }
@@ -118,19 +120,13 @@ static void check_size(int width, int height)
 {
     const int padding = width % 5;
     const size_t offset = (size_t)height % 3;
-    gvd_color color = {1, false};
+    gvd_color color = {.matrix = 1};
     gvd_frame planar = make_planar(width, height, color, padding);
     gvd_frame both = interleave(&planar, padding, false);
-    gvd_frame rgb = make_frame(width, height, color);
-    rgb.layout = GVD_LAYOUT_RGB24;
-    rgb.plane_count = 1;
-    rgb.planes[0] = make_plane(width, height, 3, padding);
     check_frame(&planar, offset);
     check_frame(&both, offset);
-    check_frame(&rgb, offset);
     free(both.planes[1].data);
     free_planar(&planar);
-    free_planar(&rgb);
 }
 
 static void test_every_small_size(void)
@@ -170,17 +166,20 @@ static void test_the_words_for_turns(void)
         {GVD_TRANSPOSE | GVD_FLIP_Y, "bdface"}, // counter-clockwise
         {GVD_TRANSPOSE | GVD_FLIP_X | GVD_FLIP_Y, "fdbeca"},
     };
-    uint8_t samples[18];
-    for (int i = 0; i < 18; i++)
-        samples[i] = (uint8_t)('a' + i / 3);
-    gvd_frame f = make_frame(2, 3, (gvd_color){1, true});
-    f.layout = GVD_LAYOUT_RGB24;
-    f.planes[0] = (gvd_plane){samples, 6, 2, 3, 3};
+    uint8_t samples[6], gray[2] = {128, 128};
+    for (int i = 0; i < 6; i++)
+        samples[i] = (uint8_t)('a' + i);
+    gvd_frame f =
+        make_frame(2, 3, (gvd_color){.matrix = 1, .full_range = true});
+    f.planes[0] = (gvd_plane){samples, 2, 2, 3, 1};
+    f.planes[1] = f.planes[2] = (gvd_plane){gray, 1, 1, 2, 1};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         uint8_t out[18];
-        REQUIRE(gvd_cpu_convert(&f, out, GVD_NCHW, known[i].orientation,
-                                NULL) == GVD_OK);
-        REQUIRE(memcmp(out, known[i].rows, 6) == 0);
+        gvd_conversion *c = make_conversion(&f, GVD_NCHW, known[i].orientation);
+        REQUIRE(gvd_cpu_convert(c, &f, out, NULL) == GVD_OK);
+        gvd_conversion_unref(&c);
+        for (int channel = 0; channel < 3; channel++)
+            REQUIRE(memcmp(out + 6 * channel, known[i].rows, 6) == 0);
     }
 }
 

@@ -1,5 +1,6 @@
 // Resampling on the host: the routines for vectors give the bytes of those that
 // define them, whatever the format, the sizes and the type.
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -192,6 +193,149 @@ static void test_bytes_equal_shorts(void)
     }
 }
 
+// --- what can be made ---
+
+static gvd_frame make_like(int width, int height)
+{
+    gvd_frame f = {
+        .width = width,
+        .height = height,
+        .plane_count = 3,
+        .sample_bytes = 1,
+        .depth = 8,
+        .color.matrix = 1,
+    };
+    for (int i = 0; i < 3; i++) {
+        f.planes[i].width = i ? (width + 1) / 2 : width;
+        f.planes[i].height = i ? (height + 1) / 2 : height;
+    }
+    return f;
+}
+
+// The status, and that the text has these words; with NULL for it too.
+static int create(const gvd_output *o, enum gvd_orientation turn,
+                  const gvd_frame *f, gvd_size *size, const char *words)
+{
+    gvd_conversion *c = NULL;
+    gvd_error err = {0};
+    int rc = gvd_conversion_create(o, turn, f, &c, &err);
+    REQUIRE((rc == GVD_OK) == (c != NULL) && err.code == rc);
+    REQUIRE(rc == GVD_OK || strstr(err.text, words));
+    if (c && size)
+        *size = (gvd_size){c->height, c->width};
+    gvd_conversion_unref(&c);
+    REQUIRE(gvd_conversion_create(o, turn, f, &c, NULL) == rc);
+    gvd_conversion_unref(&c);
+    return rc;
+}
+
+// Of a picture of 40 by 30 as it is seen: turned, it is coded as 30 by 40.
+static void test_crops_must_lie_inside(void)
+{
+    static const struct {
+        int top, left, height, width, status;
+    } crops[] = {
+        {0, 0, 40, 30, GVD_OK},
+        {39, 29, 1, 1, GVD_OK},
+        {1, 0, 40, 30, GVD_ERR_ARGUMENT},
+        {0, 1, 40, 30, GVD_ERR_ARGUMENT},
+        {0, 0, 41, 30, GVD_ERR_ARGUMENT},
+        {0, 0, 40, 31, GVD_ERR_ARGUMENT},
+        {40, 0, 1, 1, GVD_ERR_ARGUMENT},
+        {0, 30, 1, 1, GVD_ERR_ARGUMENT},
+        {10, 20, 30, 10, GVD_OK},
+        {10, 20, 30, 11, GVD_ERR_ARGUMENT},
+        {INT_MAX, 0, 1, 1, GVD_ERR_ARGUMENT},
+        {1, 1, INT_MAX, INT_MAX, GVD_ERR_ARGUMENT},
+    };
+    for (int turn = 0; turn < GVD_ORIENTATIONS; turn++) {
+        bool turned = turn & GVD_TRANSPOSE;
+        gvd_frame f = make_like(turned ? 40 : 30, turned ? 30 : 40);
+        for (size_t i = 0; i < sizeof crops / sizeof crops[0]; i++) {
+            gvd_output o = {.matrix = -1, .unit = 255, .cropped = true};
+            o.crop_top = crops[i].top;
+            o.crop_left = crops[i].left;
+            o.crop_height = crops[i].height;
+            o.crop_width = crops[i].width;
+            gvd_size size = {o.crop_height, o.crop_width};
+            REQUIRE(create(&o, (enum gvd_orientation)turn, &f, &size, "crop") ==
+                    crops[i].status);
+            REQUIRE(size.height == o.crop_height && size.width == o.crop_width);
+        }
+    }
+}
+
+static void test_pad_must_hold_the_picture(void)
+{
+    gvd_frame f = make_like(30, 40);
+    gvd_output o = {.matrix = -1, .unit = 255};
+    gvd_size size;
+    for (int height = 39; height < 42; height++)
+        for (int width = 29; width < 32; width++) {
+            o.canvas_height = height;
+            o.canvas_width = width;
+            bool fits = height >= 40 && width >= 30;
+            REQUIRE(create(&o, GVD_UPRIGHT, &f, &size, "pad") ==
+                    (fits ? GVD_OK : GVD_ERR_ARGUMENT));
+            REQUIRE(!fits || (size.height == height && size.width == width));
+        }
+    o.rule = GVD_SIZE_SHORTER; // the picture is 15 by 20 now
+    o.height = 15;
+    o.canvas_height = o.canvas_width = 20;
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, &size, "pad") == GVD_OK);
+    o.canvas_height = 19;
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, &size, "pad") == GVD_ERR_ARGUMENT);
+}
+
+static void test_matrices(void)
+{
+    gvd_frame f = make_like(8, 8);
+    gvd_output o = {.matrix = -1, .unit = 255};
+    const char *words = "colour matrix 10 ";
+    f.color.matrix = 10;
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, NULL, words) == GVD_ERR_UNSUPPORTED);
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, NULL, "colorspace=") ==
+            GVD_ERR_UNSUPPORTED);
+    o.matrix = 1;
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, NULL, words) == GVD_OK);
+    o.matrix = 10;
+    f.color.matrix = 1;
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, NULL, words) == GVD_ERR_UNSUPPORTED);
+    o.channels = GVD_CHANNELS_GRAY; // luma is luma
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, NULL, words) == GVD_OK);
+    o.channels = GVD_CHANNELS_RGB;
+    f.plane_count = 1;
+    REQUIRE(create(&o, GVD_UPRIGHT, &f, NULL, words) == GVD_OK);
+}
+
+// As torchvision: int(n * long / short).
+static void test_sides_that_follow(void)
+{
+    for (uint64_t seed = 0; seed < 500; seed++) {
+        test_begin("sides", seed, 20);
+        uint64_t state = seed;
+        const int n = draw_size(&state);
+        gvd_size seen = {draw_size(&state), draw_size(&state)}, size;
+        const bool turned = chance(&state, 50);
+        gvd_frame f = make_like(turned ? seen.height : seen.width,
+                                turned ? seen.width : seen.height);
+        const bool tall = seen.height > seen.width;
+        const int longer = tall ? seen.height : seen.width,
+                  shorter = tall ? seen.width : seen.height;
+        gvd_output o = {.matrix = -1, .unit = 255, .height = n};
+        for (int i = 0; i < 2; i++) {
+            o.rule = i ? GVD_SIZE_LONGER : GVD_SIZE_SHORTER;
+            int other = (int)((double)n * (i ? shorter : longer) /
+                              (i ? longer : shorter));
+            other = other < 1 ? 1 : other;
+            REQUIRE(create(&o, turned ? GVD_TURN_RIGHT : GVD_UPRIGHT, &f, &size,
+                           "") == GVD_OK);
+            REQUIRE((tall == !i ? size.width : size.height) == n);
+            REQUIRE((tall == !i ? size.height : size.width) == other);
+        }
+    }
+}
+
 static void measure(const char *what, gvd_output o)
 {
     uint64_t seed = 1;
@@ -224,6 +368,10 @@ int main(int argc, char **argv)
 {
     test_all_routines_agree();
     test_bytes_equal_shorts();
+    test_crops_must_lie_inside();
+    test_pad_must_hold_the_picture();
+    test_matrices();
+    test_sides_that_follow();
     if (argc > 1 && !strcmp(argv[1], "speed")) {
         gvd_output o = {.matrix = -1, .unit = 255, .rule = GVD_SIZE_EXACT};
         o.antialias = true;
