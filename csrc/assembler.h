@@ -14,7 +14,7 @@ typedef struct gvd_assembler_params {
     gvd_presenter *presenter;
     int batch_size, depth; // depth batches at most are in the making
     gvd_conversions *conversions;
-    bool transposed; // width and height change places
+    bool transposed;    // width and height change places
     gvd_target *target; // of the only batch; may be empty
 } gvd_assembler_params;
 

@@ -116,6 +116,11 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
+static void *place(const gvd_axis *a, size_t at)
+{
+    return (char *)a->block + at;
+}
+
 // Weights lie as vectors like it best.
 static int allocate(gvd_axis *a, gvd_error *err)
 {
@@ -124,15 +129,14 @@ static int allocate(gvd_axis *a, gvd_error *err)
                  floats = aligned(weights * sizeof(float)),
                  shorts = aligned(weights * sizeof(int16_t));
     a->bytes = 2 * numbers + floats + shorts;
-    uint8_t *block = aligned_alloc(ALIGNMENT, a->bytes);
-    if (!block)
+    a->block = aligned_alloc(ALIGNMENT, a->bytes);
+    if (!a->block)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    memset(block, 0, a->bytes);
-    a->block = block;
-    a->starts = (int32_t *)(void *)block;
-    a->counts = (int32_t *)(void *)(block + numbers);
-    a->short_weights = (int16_t *)(void *)(block + 2 * numbers);
-    a->weights = (float *)(void *)(block + 2 * numbers + shorts);
+    memset(a->block, 0, a->bytes);
+    a->starts = a->block;
+    a->counts = a->starts + numbers / sizeof(int32_t);
+    a->short_weights = place(a, 2 * numbers);
+    a->weights = place(a, 2 * numbers + shorts);
     return GVD_OK;
 }
 
@@ -195,7 +199,7 @@ int gvd_axis_init(gvd_axis *axis, const gvd_axis_params *params, gvd_error *err)
     };
     if (axis->plain)
         axis->stride = 1;
-    window w = {.weights = malloc((size_t)(taps + 2) * sizeof(double))};
+    window w = {.weights = calloc((size_t)taps + 2, sizeof(double))};
     int rc = w.weights ? allocate(axis, err)
                        : gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     for (int i = 0; rc == GVD_OK && i < p->picture; i++) {

@@ -3,8 +3,8 @@
 
 #include "module.h"
 
-#define LENGTH(table) ((int)(sizeof table / sizeof table[0]))
-#define WORDS(table) table, LENGTH(table)
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
+#define WORDS(table) (table), LENGTH(table)
 
 static const gvd_py_dtype dtypes[] = {
     [GVD_UINT8] = {"uint8", "B", "|u1"},
