@@ -68,11 +68,13 @@ static void weigh_sharp(window *w, int size, double scale, int at, bool bicubic)
     int taps = bicubic ? 4 : 2, left = (int)floor(centre) - (taps / 2 - 1);
     w->from = clamp(left, 0, size - 1);
     w->end = clamp(left + taps, w->from + 1, size);
-    for (int i = 0; i < w->end - w->from; i++)
+    int last = w->end - w->from - 1;
+    for (int i = 0; i <= last; i++)
         w->weights[i] = 0;
     for (int i = left; i < left + taps; i++) {
         double x = i - centre;
-        w->weights[clamp(i, w->from, w->end - 1) - w->from] +=
+        int place = i - w->from < last ? i - w->from : last;
+        w->weights[place > 0 ? place : 0] +=
             bicubic ? cubic(x, CUBIC_SHARP) : triangle(x);
     }
 }
@@ -134,7 +136,7 @@ static int allocate(gvd_axis *a, gvd_error *err)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     memset(a->block, 0, a->bytes);
     a->starts = a->block;
-    a->counts = a->starts + numbers / sizeof(int32_t);
+    a->counts = place(a, numbers);
     a->short_weights = place(a, 2 * numbers);
     a->weights = place(a, 2 * numbers + shorts);
     return GVD_OK;
