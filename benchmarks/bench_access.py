@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
+from time import sleep
 from typing import Any
 
 import mp4
@@ -124,15 +125,21 @@ class Case:
                     self.bench.servers.pop(subject).close()
         return found
 
-    def ask(self, question: Answer) -> dict[str, Answer]:
-        return self.each(lambda subject: self.bench.ask(subject, question))
+    def ask(
+        self, question: Answer, before: Callable[[], None] = lambda: None
+    ) -> dict[str, Answer]:
+        def one(subject: str) -> Answer:
+            before()
+            return self.bench.ask(subject, question)
+
+        return self.each(one)
 
     def seconds(self, questions: Iterable[Answer]) -> tuple[Samples, dict[str, Answer]]:
         """Puts the questions to all in turn: their seconds, and the last answers."""
         samples: Samples = {}
         last: dict[str, Answer] = {}
         for question in questions:
-            for subject, answer in self.ask(question).items():
+            for subject, answer in self.ask(question, wait_until_idle).items():
                 samples.setdefault(subject, []).append(answer["seconds"])
                 last[subject] = answer
         return {subject: samples[subject] for subject in self.subjects}, last
@@ -152,6 +159,21 @@ class Case:
                 raise ServerError(f"{found} frames instead of {frames}")
 
         self.each(opened)
+
+
+def busy_ticks() -> int:
+    """Of all processors since the start, by the kernel's count."""
+    fields = [int(word) for word in Path("/proc/stat").read_text().split()[1:9]]
+    return sum(fields) - fields[3] - fields[4]  # idle, and waiting for a disk
+
+
+def wait_until_idle() -> None:
+    """decord goes on decoding after it has answered: not at the next one's cost."""
+    for _ in range(100):
+        before = busy_ticks()
+        sleep(0.1)
+        if busy_ticks() - before <= 1:
+            return
 
 
 def version_of(subject: str) -> str:
