@@ -17,14 +17,13 @@ import sys
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import mp4
 from bench_sequential import Bench, Case, Run
 from results import CEILING, DEFAULT_OUT, ROOT, Results
 from server import Server
-from subjects import BATCH, Answer, how
+from subjects import BATCH, Answer, gvdecode_cuda
 
 SUBJECT = "gvdecode cuda"
 CLIP, STREAM, LOOPS = "h264_gop30_long", "h264_gop30", 4
@@ -45,27 +44,6 @@ def opened(path: str, device: str) -> Any:
     import gvdecode
 
     return gvdecode.VideoDecoder(path, device=device, fallback="error", **OUTPUT)
-
-
-def decode(path: str, limit: int) -> Answer:
-    """From the open to the last batch touched and the GPU idle."""
-    import torch
-
-    total = torch.zeros((), dtype=torch.float64, device="cuda")
-    torch.cuda.synchronize()
-    frames = 0
-    start = perf_counter()
-    with opened(path, "cuda") as video:
-        for batch in video.batches(BATCH):
-            pixels = torch.from_dlpack(batch)
-            total += pixels[:, 0, 0, 0].sum()
-            frames += pixels.shape[0]
-            if frames == limit:
-                break
-        torch.cuda.synchronize()
-        seconds = perf_counter() - start
-        note = how(video.stats)
-    return {"frames": frames, "seconds": seconds, "note": note}
 
 
 def gate(path: str) -> Answer:
@@ -90,7 +68,7 @@ def answer(question: dict[str, Any]) -> Answer:
     try:
         if question["do"] == "gate":
             return gate(question["path"])
-        return decode(question["path"], question["frames"])
+        return gvdecode_cuda(question["path"], question["frames"], **OUTPUT)
     except Exception as error:  # whatever a library raises is an answer too
         return {"error": f"{type(error).__name__}: {error}"}
 

@@ -73,8 +73,8 @@ static void weigh_sharp(window *w, int size, double scale, int at, bool bicubic)
         w->weights[i] = 0;
     for (int i = left; i < left + taps; i++) {
         double x = i - centre;
-        int place = i - w->from < last ? i - w->from : last;
-        w->weights[place > 0 ? place : 0] +=
+        int tap = i - w->from < last ? i - w->from : last;
+        w->weights[tap > 0 ? tap : 0] +=
             bicubic ? cubic(x, CUBIC_SHARP) : triangle(x);
     }
 }

@@ -182,38 +182,61 @@ static int check_canvas(const gvd_output *o, gvd_size picture, gvd_error *err)
                     picture.width);
 }
 
+// From frames, as they are coded, to what is written.
+typedef struct sizes {
+    gvd_size whole, part, picture, canvas;
+} sizes;
+
+static int find_sizes(const gvd_output *o, enum gvd_orientation orientation,
+                      gvd_size coded, sizes *s, gvd_error *err)
+{
+    s->whole = coded;
+    if (orientation & GVD_TRANSPOSE)
+        s->whole = (gvd_size){coded.width, coded.height};
+    int rc = check_crop(o, s->whole, err);
+    s->part = o->cropped ? (gvd_size){o->crop_height, o->crop_width} : s->whole;
+    s->picture = picture_size(o, s->part);
+    s->canvas = o->canvas_height ? (gvd_size){o->canvas_height, o->canvas_width}
+                                 : s->picture;
+    return rc < 0 ? rc : check_canvas(o, s->picture, err);
+}
+
+int gvd_output_measure(const gvd_output *output,
+                       enum gvd_orientation orientation, gvd_size coded,
+                       gvd_size *out, gvd_error *err)
+{
+    sizes s;
+    int rc = find_sizes(output, orientation, coded, &s, err);
+    *out = s.canvas;
+    return rc;
+}
+
 static int fill_axes(gvd_conversion *c, gvd_error *err)
 {
     const gvd_output *o = &c->output;
     const bool turned = c->orientation & GVD_TRANSPOSE;
-    const int wide = c->like.width, high = c->like.height;
-    const gvd_size whole = {turned ? wide : high, turned ? high : wide};
-    int rc = check_crop(o, whole, err);
-    gvd_size part = whole;
-    if (o->cropped)
-        part = (gvd_size){o->crop_height, o->crop_width};
-    const gvd_size picture = picture_size(o, part);
-    if (rc == GVD_OK)
-        rc = check_canvas(o, picture, err);
+    sizes s;
+    int rc = find_sizes(o, c->orientation,
+                        (gvd_size){c->like.height, c->like.width}, &s, err);
     if (rc < 0)
         return rc;
-    c->height = o->canvas_height ? o->canvas_height : picture.height;
-    c->width = o->canvas_width ? o->canvas_width : picture.width;
+    c->height = s.canvas.height;
+    c->width = s.canvas.width;
     gvd_axis_params across = {
-        .length = whole.width,
+        .length = s.whole.width,
         .start = o->cropped ? o->crop_left : 0,
-        .size = part.width,
-        .picture = picture.width,
+        .size = s.part.width,
+        .picture = s.picture.width,
         .canvas = c->width,
         .filter = o->filter,
         .antialias = o->antialias,
         .mirrored = c->orientation & GVD_FLIP_X,
     };
     gvd_axis_params down = across;
-    down.length = whole.height;
+    down.length = s.whole.height;
     down.start = o->cropped ? o->crop_top : 0;
-    down.size = part.height;
-    down.picture = picture.height;
+    down.size = s.part.height;
+    down.picture = s.picture.height;
     down.canvas = c->height;
     down.mirrored = c->orientation & GVD_FLIP_Y;
     rc = gvd_axis_init(&c->x, turned ? &down : &across, err);

@@ -37,7 +37,7 @@ typedef struct gvd_conversion {
     // Where it goes, in elements: sample i of x, j of y and channel c to
     // i * column + j * row + c * channel.
     ptrdiff_t column, row, channel;
-    // The axes' copy on a device: cuda/convert.c's.
+    // The axes' copy on a device: cuda/launch.c's.
     _Atomic(void *) device_axes;
     void (*release_axes)(void *device_axes);
 } gvd_conversion;
@@ -50,6 +50,19 @@ gvd_conversion *gvd_conversion_ref(gvd_conversion *conversion);
 void gvd_conversion_unref(gvd_conversion **conversion);
 
 int64_t gvd_conversion_bytes(const gvd_conversion *conversion);
+
+// The planes that the matrix calls U and V.
+static inline const gvd_plane *gvd_conversion_u(const gvd_conversion *c,
+                                                const gvd_frame *frame)
+{
+    return &frame->planes[c->swaps_chroma ? 2 : 1];
+}
+
+static inline const gvd_plane *gvd_conversion_v(const gvd_conversion *c,
+                                                const gvd_frame *frame)
+{
+    return &frame->planes[c->swaps_chroma ? 1 : 2];
+}
 
 // Those of one reader, the last few that were used.
 #define GVD_CONVERSIONS 4
@@ -69,6 +82,12 @@ void gvd_conversions_destroy(gvd_conversions *conversions);
 // With a reference for the caller.
 int gvd_conversions_get(gvd_conversions *conversions, const gvd_frame *frame,
                         gvd_conversion **out, gvd_error *err);
+
+// The size of what frames of this size make: GVD_ERR_ARGUMENT where the crop
+// lies outside of them or the canvas is too small.
+int gvd_output_measure(const gvd_output *output,
+                       enum gvd_orientation orientation, gvd_size coded,
+                       gvd_size *out, gvd_error *err);
 
 // Of the picture that the frame makes, or is.
 int gvd_output_size(gvd_conversions *conversions, const gvd_frame *frame,

@@ -210,24 +210,15 @@ const gvd_media *gvd_reader_media(gvd_reader *reader)
 int gvd_reader_shape(gvd_reader *reader, int count, int64_t shape[GVD_MAX_DIMS],
                      gvd_error *err)
 {
-    // Its size is all that counts.
-    const gvd_frame frame = {
-        .width = reader->media.width,
-        .height = reader->media.height,
-        .depth = 8,
-        .sample_bytes = 1,
-        .plane_count = 1,
-    };
-    gvd_conversion *c = NULL;
-    int rc = gvd_conversion_create(&reader->params.output, reader->orientation,
-                                   &frame, &c, err);
+    const gvd_output *output = &reader->params.output;
+    const gvd_size coded = {reader->media.height, reader->media.width};
+    gvd_size size;
+    int rc = gvd_output_measure(output, reader->orientation, coded, &size, err);
     if (rc < 0) {
         gvd_error_prefix(err, "%s: ", reader->params.url);
         return rc;
     }
-    const gvd_size size = {c->height, c->width};
-    gvd_output_shape(&c->output, count, size, shape);
-    gvd_conversion_unref(&c);
+    gvd_output_shape(output, count, size, shape);
     return GVD_OK;
 }
 

@@ -7,28 +7,32 @@
 #include "cpu/host_pool.h"
 #include "cuda/device.h"
 
-static void release_host(gvd_frame *frame)
+// A frame with the facts of another and a block of memory, which is its owner.
+static int create_on_host(const gvd_frame *like, int64_t bytes, gvd_frame **out,
+                          gvd_error *err)
 {
-    gvd_host_block_put(frame->owner);
-    free(frame);
+    gvd_host_block *block = gvd_host_block_get((size_t)bytes);
+    *out = block ? gvd_frame_copy_facts(like, false) : NULL;
+    if (*out) {
+        gvd_host_block_own(block, *out);
+        return GVD_OK;
+    }
+    if (block)
+        gvd_host_block_put(block);
+    return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
 }
 
 static int shrink_on_host(const gvd_conversion *c, gvd_frame **frame,
                           gvd_error *err)
 {
     const int64_t bytes = gvd_conversion_bytes(c);
-    gvd_host_block *block = gvd_host_block_get((size_t)bytes);
-    gvd_frame *small = block ? gvd_frame_copy_facts(*frame, false) : NULL;
-    if (!small) {
-        if (block)
-            gvd_host_block_put(block);
-        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    }
-    small->owner = block;
-    small->release = release_host;
-    gvd_frame_set_output(small, gvd_host_block_data(block), bytes, c->width,
-                         c->height);
-    int rc = gvd_cpu_convert(c, *frame, small->planes[0].data, err);
+    gvd_frame *small = NULL;
+    int rc = create_on_host(*frame, bytes, &small, err);
+    if (rc < 0)
+        return rc;
+    gvd_frame_set_output(small, gvd_host_block_data(small->owner), bytes,
+                         c->width, c->height);
+    rc = gvd_cpu_convert(c, *frame, small->planes[0].data, err);
     if (rc < 0) {
         gvd_frame_unref(&small);
         return rc;
@@ -59,19 +63,13 @@ int gvd_frame_settle(gvd_reader *reader, gvd_frame **frame, gvd_error *err)
 static int duplicate_on_host(const gvd_frame *frame, gvd_frame **out,
                              gvd_error *err)
 {
-    gvd_host_block *block =
-        gvd_host_block_get((size_t)gvd_frame_bytes(frame) + 1);
-    gvd_frame *copy = block ? gvd_frame_copy_facts(frame, false) : NULL;
-    if (!copy) {
-        if (block)
-            gvd_host_block_put(block);
-        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    }
-    copy->owner = block;
-    copy->release = release_host;
+    gvd_frame *copy = NULL;
+    int rc = create_on_host(frame, gvd_frame_bytes(frame) + 1, &copy, err);
+    if (rc < 0)
+        return rc;
     copy->plane_count = frame->plane_count;
     copy->sample_bytes = frame->sample_bytes;
-    uint8_t *at = gvd_host_block_data(block);
+    uint8_t *at = gvd_host_block_data(copy->owner);
     for (int i = 0; i < frame->plane_count; i++) {
         const gvd_plane *from = &frame->planes[i];
         const size_t row = (size_t)from->width * (size_t)frame->sample_bytes;

@@ -9,7 +9,6 @@
 
 #include "cpu/resample.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -59,7 +58,7 @@ const struct gvd_convert_ops gvd_convert_scalar = {
     .pair_to_packed = pair_to_packed,
 };
 
-static const struct gvd_convert_ops *choose_ops(void)
+const struct gvd_convert_ops *gvd_convert_best(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2"))
@@ -68,25 +67,12 @@ static const struct gvd_convert_ops *choose_ops(void)
     return &gvd_convert_scalar;
 }
 
-const struct gvd_convert_ops *gvd_convert_best(void)
-{
-    // Threads that race here store the same pointer to constant data.
-    static _Atomic(const struct gvd_convert_ops *) best;
-    const struct gvd_convert_ops *ops =
-        atomic_load_explicit(&best, memory_order_relaxed);
-    if (!ops) {
-        ops = choose_ops();
-        atomic_store_explicit(&best, ops, memory_order_relaxed);
-    }
-    return ops;
-}
-
 static void convert_upright(const struct gvd_convert_ops *ops,
                             const gvd_conversion *c, const gvd_frame *frame,
                             uint8_t *dst, const gvd_placement *place)
 {
-    const gvd_plane *y = &frame->planes[0], *u = gvd_convert_u(c, frame),
-                    *v = gvd_convert_v(c, frame);
+    const gvd_plane *y = &frame->planes[0], *u = gvd_conversion_u(c, frame),
+                    *v = gvd_conversion_v(c, frame);
     const ptrdiff_t bytes = (ptrdiff_t)frame->width * frame->height * 3;
     const bool planes = place->channel != 1, stream = bytes >= STREAM_BYTES;
     for (int row = 0; row < frame->height; row += 2) {
@@ -129,7 +115,8 @@ int gvd_cpu_convert(const gvd_conversion *conversion, const gvd_frame *frame,
                     uint8_t *dst, gvd_error *err)
 {
     if (conversion->arithmetic != GVD_ARITHMETIC_BYTES)
-        return gvd_cpu_resample(conversion, frame, dst, err);
+        return gvd_resample_frame(gvd_resample_best(), conversion, frame, dst,
+                                  err);
     gvd_convert_frame(gvd_convert_best(), conversion, frame, dst);
     return GVD_OK;
 }

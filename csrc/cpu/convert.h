@@ -57,16 +57,3 @@ void gvd_convert_frame(const struct gvd_convert_ops *ops,
 void gvd_convert_turned(const struct gvd_convert_ops *ops,
                         const gvd_conversion *c, const gvd_frame *frame,
                         uint8_t *dst, const gvd_placement *place);
-
-// The planes that the matrix calls U and V.
-static inline const gvd_plane *gvd_convert_u(const gvd_conversion *c,
-                                             const gvd_frame *frame)
-{
-    return &frame->planes[c->swaps_chroma ? 2 : 1];
-}
-
-static inline const gvd_plane *gvd_convert_v(const gvd_conversion *c,
-                                             const gvd_frame *frame)
-{
-    return &frame->planes[c->swaps_chroma ? 1 : 2];
-}

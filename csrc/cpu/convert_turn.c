@@ -43,8 +43,8 @@ static void load_tile(struct tile *t, const struct gvd_convert_ops *ops,
                       const gvd_conversion *c, const gvd_frame *frame,
                       bool planes)
 {
-    const gvd_plane *y = &frame->planes[0], *u = gvd_convert_u(c, frame),
-                    *v = gvd_convert_v(c, frame);
+    const gvd_plane *y = &frame->planes[0], *u = gvd_conversion_u(c, frame),
+                    *v = gvd_conversion_v(c, frame);
     const ptrdiff_t chroma_x = (ptrdiff_t)(t->x / 2) * u->step;
     for (int row = 0; row < t->height; row += 2) {
         const ptrdiff_t chroma_y = (t->y + row) / 2;

@@ -106,6 +106,18 @@ void gvd_host_block_put(gvd_host_block *block)
         free_blocks(block);
 }
 
+static void release_frame(gvd_frame *frame)
+{
+    gvd_host_block_put(frame->owner);
+    free(frame);
+}
+
+void gvd_host_block_own(gvd_host_block *block, gvd_frame *frame)
+{
+    frame->owner = block;
+    frame->release = release_frame;
+}
+
 static void release_tensor(gvd_tensor *tensor)
 {
     host_tensor *t = (host_tensor *)tensor;

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "frame.h"
 #include "tensor.h"
 
 typedef struct gvd_host_block gvd_host_block;
@@ -15,6 +16,9 @@ typedef struct gvd_host_block gvd_host_block;
 gvd_host_block *gvd_host_block_get(size_t bytes);
 uint8_t *gvd_host_block_data(gvd_host_block *block);
 void gvd_host_block_put(gvd_host_block *block);
+
+// The frame's planes lie in the block, which goes back with the frame.
+void gvd_host_block_own(gvd_host_block *block, gvd_frame *frame);
 
 // A dense tensor, uninitialised.
 int gvd_host_tensor_create(enum gvd_dtype dtype, int ndim, const int64_t *shape,

@@ -40,7 +40,7 @@ typedef struct resampling {
     float *line; // a row of the picture
 } resampling;
 
-static const gvd_resample_ops *choose_ops(void)
+const gvd_resample_ops *gvd_resample_best(void)
 {
 #if defined(__x86_64__)
     bool avx2 =
@@ -52,19 +52,6 @@ static const gvd_resample_ops *choose_ops(void)
         return &gvd_resample_avx2;
 #endif
     return &gvd_resample_scalar;
-}
-
-const gvd_resample_ops *gvd_resample_best(void)
-{
-    // Threads that race here store the same pointer to constant data.
-    static _Atomic(const gvd_resample_ops *) best;
-    const gvd_resample_ops *ops =
-        atomic_load_explicit(&best, memory_order_relaxed);
-    if (!ops) {
-        ops = choose_ops();
-        atomic_store_explicit(&best, ops, memory_order_relaxed);
-    }
-    return ops;
 }
 
 // The next rows before `stop`: fewer where each needs many of the frame's.
@@ -102,8 +89,8 @@ static gvd_sample_row frame_row(const resampling *r, int y)
         .shift_x = c->shift_x,
     };
     if (f->plane_count == 3) {
-        const gvd_plane *u = &f->planes[c->swaps_chroma ? 2 : 1],
-                        *v = &f->planes[c->swaps_chroma ? 1 : 2];
+        const gvd_plane *u = gvd_conversion_u(c, f),
+                        *v = gvd_conversion_v(c, f);
         row.u = u->data + (y >> c->shift_y) * u->stride;
         row.v = v->data + (y >> c->shift_y) * v->stride;
     }
@@ -285,10 +272,4 @@ int gvd_resample_frame(const gvd_resample_ops *ops, const gvd_conversion *c,
     free(r.rows);
     free(r.line);
     return rc;
-}
-
-int gvd_cpu_resample(const gvd_conversion *conversion, const gvd_frame *frame,
-                     uint8_t *dst, gvd_error *err)
-{
-    return gvd_resample_frame(gvd_resample_best(), conversion, frame, dst, err);
 }

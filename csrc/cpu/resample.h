@@ -1,16 +1,12 @@
 // Host frames to pictures of any output that is not plain bytes: colour, then
 // down the columns, then along the rows, then to the type that is wanted.
 //
+// Internal to cpu/ and its tests: gvd_cpu_convert calls it.
+//
 // Thread-safety: all functions.
 #pragma once
 
 #include "conversion.h"
-
-// Its arithmetic is SHORT or FLOAT; the frame is like the one it was made for.
-int gvd_cpu_resample(const gvd_conversion *conversion, const gvd_frame *frame,
-                     uint8_t *dst, gvd_error *err);
-
-// The rest is internal to cpu/resample*.c and its test.
 
 // A row of a frame, and of its chroma.
 typedef struct gvd_sample_row {
@@ -57,6 +53,7 @@ extern const gvd_resample_ops
 // The fastest routines that this processor runs.
 const gvd_resample_ops *gvd_resample_best(void);
 
-// gvd_cpu_resample with the routines given.
+// Where the arithmetic is SHORT or FLOAT, with the routines given; the frame is
+// like the one that the conversion was made for.
 int gvd_resample_frame(const gvd_resample_ops *ops, const gvd_conversion *c,
                        const gvd_frame *frame, uint8_t *dst, gvd_error *err);

@@ -6,7 +6,10 @@
 #include <immintrin.h>
 #include <string.h>
 
+#define ROUTINES gvd_resample_avx2
+#define NAME "avx2"
 #define TARGET __attribute__((target("avx2,f16c")))
+#define INLINE static inline __attribute__((always_inline)) TARGET
 #define V __m256i
 #define F __m256
 #define SHORTS 16
@@ -35,19 +38,17 @@
 #define STORE_HALVES(p, f)                                                     \
     _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(f, 0))
 
-#define INLINE_HERE static inline __attribute__((always_inline)) TARGET
-
-INLINE_HERE __m128i twice_bytes(__m128i v)
+INLINE __m128i twice_bytes(__m128i v)
 {
     return _mm_unpacklo_epi8(v, v);
 }
 
-INLINE_HERE __m128i twice_words(__m128i v)
+INLINE __m128i twice_words(__m128i v)
 {
     return _mm_unpacklo_epi16(v, v);
 }
 
-INLINE_HERE __m128i sum_of_four(__m256i a, __m256i b, __m256i c, __m256i d)
+INLINE __m128i sum_of_four(__m256i a, __m256i b, __m256i c, __m256i d)
 {
     const __m256i all =
         _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
@@ -55,13 +56,13 @@ INLINE_HERE __m128i sum_of_four(__m256i a, __m256i b, __m256i c, __m256i d)
                          _mm256_extracti128_si256(all, 1));
 }
 
-INLINE_HERE void store_words(void *to, __m256i v)
+INLINE void store_words(void *to, __m256i v)
 {
     _mm_storeu_si128(to, _mm_packus_epi32(_mm256_castsi256_si128(v),
                                           _mm256_extracti128_si256(v, 1)));
 }
 
-INLINE_HERE void store_bytes(void *to, __m256i v)
+INLINE void store_bytes(void *to, __m256i v)
 {
     const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(v),
                                            _mm256_extracti128_si256(v, 1));
@@ -69,16 +70,5 @@ INLINE_HERE void store_bytes(void *to, __m256i v)
 }
 
 #include "cpu/resample_lanes.h"
-
-const gvd_resample_ops gvd_resample_avx2 = {
-    .name = "avx2",
-    .load_short = load_short,
-    .load_float = load_float,
-    .down_short = down_short,
-    .down_float = down_float,
-    .across_short = across_short,
-    .across_float = across_float,
-    .finish = finish,
-};
 
 #endif

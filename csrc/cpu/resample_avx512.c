@@ -6,7 +6,10 @@
 #include <immintrin.h>
 #include <string.h>
 
+#define ROUTINES gvd_resample_avx512
+#define NAME "avx512"
 #define TARGET __attribute__((target("avx2,f16c,avx512f,avx512bw,avx512vl")))
+#define INLINE static inline __attribute__((always_inline)) TARGET
 #define V __m512i
 #define F __m512
 #define SHORTS 32
@@ -37,30 +40,28 @@
 #define STORE_HALVES(p, f)                                                     \
     _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(f, 0))
 
-#define INLINE_HERE static inline __attribute__((always_inline)) TARGET
-
-INLINE_HERE __m128i eight_twice(__m128i v)
+INLINE __m128i eight_twice(__m128i v)
 {
     return _mm_unpacklo_epi8(v, v);
 }
 
-INLINE_HERE __m256i twice_bytes(__m128i v)
+INLINE __m256i twice_bytes(__m128i v)
 {
     return _mm256_set_m128i(_mm_unpackhi_epi8(v, v), _mm_unpacklo_epi8(v, v));
 }
 
-INLINE_HERE __m256i twice_words(__m128i v)
+INLINE __m256i twice_words(__m128i v)
 {
     return _mm256_set_m128i(_mm_unpackhi_epi16(v, v), _mm_unpacklo_epi16(v, v));
 }
 
-INLINE_HERE __m256i fold(__m512i v)
+INLINE __m256i fold(__m512i v)
 {
     return _mm256_add_epi32(_mm512_castsi512_si256(v),
                             _mm512_extracti64x4_epi64(v, 1));
 }
 
-INLINE_HERE __m128i sum_of_four(__m512i a, __m512i b, __m512i c, __m512i d)
+INLINE __m128i sum_of_four(__m512i a, __m512i b, __m512i c, __m512i d)
 {
     const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(fold(a), fold(b)),
                                           _mm256_hadd_epi32(fold(c), fold(d)));
@@ -69,16 +70,5 @@ INLINE_HERE __m128i sum_of_four(__m512i a, __m512i b, __m512i c, __m512i d)
 }
 
 #include "cpu/resample_lanes.h"
-
-const gvd_resample_ops gvd_resample_avx512 = {
-    .name = "avx512",
-    .load_short = load_short,
-    .load_float = load_float,
-    .down_short = down_short,
-    .down_float = down_float,
-    .across_short = across_short,
-    .across_float = across_float,
-    .finish = finish,
-};
 
 #endif

@@ -1,7 +1,9 @@
 // The resampling routines for vectors of one width, included by a file for
 // each:
 //
+//   ROUTINES, NAME     what is defined here, and its name
 //   TARGET             the attribute that a function needs
+//   INLINE             that of one that is part of its callers
 //   V, F               vectors of whole numbers, of floats
 //   SHORTS, FLOATS     numbers of 16 bits in V, floats in F
 //   INT(name)          an intrinsic on V, where all widths have it
@@ -18,8 +20,6 @@
 //   STORE_BYTES(p, v)  32-bit lanes as bytes
 //   STORE_WORDS(p, v)  as 16 bits
 //   STORE_HALVES(p, f) floats as half floats
-#define INLINE static inline __attribute__((always_inline)) TARGET
-
 struct coefficients {
     V y_offset, cy, crv, cgu, cgv, cbu;
 };
@@ -368,3 +368,14 @@ TARGET static void finish(const struct gvd_finish *f, int channel,
     gvd_resample_scalar.finish(f, channel, levels + i, n - i,
                                to + (ptrdiff_t)i * step * size, step);
 }
+
+const gvd_resample_ops ROUTINES = {
+    .name = NAME,
+    .load_short = load_short,
+    .load_float = load_float,
+    .down_short = down_short,
+    .down_float = down_float,
+    .across_short = across_short,
+    .across_float = across_float,
+    .finish = finish,
+};

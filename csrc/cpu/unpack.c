@@ -10,12 +10,6 @@
 
 #define ALIGNMENT 64
 
-static void release_block(gvd_frame *frame)
-{
-    gvd_host_block_put(frame->owner);
-    free(frame);
-}
-
 // The component that is the frame's plane: of RGB the order is G, B, R.
 static int component_of(const AVPixFmtDescriptor *format, int plane)
 {
@@ -53,8 +47,7 @@ static int allocate_planes(const AVFrame *av, const AVPixFmtDescriptor *format,
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     for (int i = 0; i < frame->plane_count; i++)
         frame->planes[i].data = gvd_host_block_data(block) + offsets[i];
-    frame->owner = block;
-    frame->release = release_block;
+    gvd_host_block_own(block, frame);
     return GVD_OK;
 }
 

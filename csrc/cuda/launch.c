@@ -149,9 +149,8 @@ static unsigned long long address(const void *memory)
 static void describe_plain(const gvd_conversion *c, const gvd_frame *frame,
                            struct gvd_kernel_frame *out)
 {
-    const gvd_plane *y = &frame->planes[0],
-                    *u = &frame->planes[c->swaps_chroma ? 2 : 1],
-                    *v = &frame->planes[c->swaps_chroma ? 1 : 2];
+    const gvd_plane *y = &frame->planes[0], *u = gvd_conversion_u(c, frame),
+                    *v = gvd_conversion_v(c, frame);
     *out = (struct gvd_kernel_frame){
         .y = address(y->data),
         .u = address(u->data),
@@ -167,9 +166,8 @@ static void describe_plain(const gvd_conversion *c, const gvd_frame *frame,
 static void describe_any(const gvd_conversion *c, const gvd_frame *frame,
                          struct gvd_resample_frame *out)
 {
-    const gvd_plane *y = &frame->planes[0],
-                    *u = &frame->planes[c->swaps_chroma ? 2 : 1],
-                    *v = &frame->planes[c->swaps_chroma ? 1 : 2];
+    const gvd_plane *y = &frame->planes[0], *u = gvd_conversion_u(c, frame),
+                    *v = gvd_conversion_v(c, frame);
     *out = (struct gvd_resample_frame){
         .y = address(y->data),
         .u = address(u->data),
