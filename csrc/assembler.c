@@ -64,7 +64,7 @@ static void run_convert(gvd_task *task, bool cancelled)
     convert_task *t = (convert_task *)task;
     gvd_assembler *a = t->assembler;
     gvd_error err = {0};
-    int rc = cancelled ? GVD_ERR_CLOSED : convert(t, &err);
+    int rc = cancelled ? gvd_fail_closed(&err) : convert(t, &err);
     gvd_frame_unref(&t->frame);
     gvd_conversion_unref(&t->conversion);
     pthread_mutex_lock(&a->lock);
@@ -109,7 +109,7 @@ static int start_draft(gvd_assembler *a, gvd_size size, gvd_error *err)
     bool stopped = a->stopped;
     pthread_mutex_unlock(&a->lock);
     if (stopped)
-        return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+        return gvd_fail_closed(err);
     draft *d = calloc(1, sizeof *d);
     if (!d)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");

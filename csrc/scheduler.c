@@ -163,7 +163,7 @@ static gvd_frame *pop_frame_locked(gvd_scheduler *s, gvd_job *job)
 static int try_next_locked(gvd_scheduler *s, gvd_frame **out, gvd_error *err)
 {
     if (s->aborted)
-        return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+        return gvd_fail_closed(err);
     gvd_job *job = s->head;
     if (!job)
         return s->fed ? finish_locked(s, err) : GVD_AGAIN;

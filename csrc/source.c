@@ -59,7 +59,7 @@ static int fail_open(int code, gvd_error *err)
 {
     char text[AV_ERROR_MAX_STRING_SIZE];
     if (code == AVERROR_EXIT)
-        return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+        return gvd_fail_closed(err);
     if (code == AVERROR(ENOMEM))
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     if (code == AVERROR(ENOENT))
@@ -395,7 +395,7 @@ static int end_of_file(int code, gvd_error *err)
     if (code == AVERROR_EOF)
         return GVD_EOF;
     if (code == AVERROR_EXIT)
-        return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+        return gvd_fail_closed(err);
     if (code == AVERROR_INVALIDDATA) {
         gvd_log(GVD_LOG_WARNING, "the file ends early: %s",
                 gvd_av_error(code, text));

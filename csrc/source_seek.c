@@ -32,7 +32,7 @@ static int find(gvd_source *s, const gvd_source_mark *mark, gvd_error *err)
         int code = gvd_source_read_av(s, packet);
         if (code == AVERROR_EXIT) {
             av_packet_free(&packet);
-            return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+            return gvd_fail_closed(err);
         }
         if (code >= 0 && is_marked(packet, mark)) {
             s->found = packet;

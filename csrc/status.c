@@ -16,6 +16,11 @@ void gvd_error_set(gvd_error *err, int code, const char *format, ...)
     va_end(args);
 }
 
+int gvd_fail_closed(gvd_error *err)
+{
+    return gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed");
+}
+
 void gvd_error_prefix(gvd_error *err, const char *format, ...)
 {
     if (!err)

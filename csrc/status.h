@@ -41,6 +41,9 @@ static inline int gvd_status(int code)
     return code;
 }
 
+// A wait was ended by closing what it waited for.
+int gvd_fail_closed(gvd_error *err);
+
 // Puts words in front of the text that err already holds.
 void gvd_error_prefix(gvd_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

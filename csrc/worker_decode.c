@@ -122,7 +122,7 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
         gvd_worker_wait_locked(s);
     if (s->aborted) {
         gvd_frame_unref(&frame);
-        return gvd_fail(&w->error, GVD_ERR_CLOSED, "the decoder was closed");
+        return gvd_fail_closed(&w->error);
     }
     s->held_bytes += bytes;
     if (s->held_bytes > s->stats.bytes_held_max)
@@ -176,7 +176,7 @@ static int wait_packet(gvd_worker *w, gvd_job_packet *out)
     pthread_mutex_lock(&s->lock);
     while (rc == GVD_AGAIN) {
         if (s->aborted) {
-            rc = gvd_fail(&w->error, GVD_ERR_CLOSED, "the decoder was closed");
+            rc = gvd_fail_closed(&w->error);
         } else if (s->task_head) {
             run_task_locked(s);
         } else if (gvd_job_take_packet(job, out)) {

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -279,14 +280,17 @@ def test_requests_of_several_threads_are_all_served(opened: Opener) -> None:
     assert failures == []
 
 
-def test_close_ends_requests_of_other_threads(opened: Opener) -> None:
+@pytest.mark.parametrize("milliseconds", range(0, 40, 3))
+def test_close_ends_requests_of_other_threads(
+    opened: Opener, milliseconds: int
+) -> None:
     video = opened("long.mp4")
     len(video)
     errors: list[BaseException] = []
-    started = threading.Event()
+    started = threading.Barrier(4, timeout=10)
 
     def ask() -> None:
-        started.set()
+        started.wait()
         try:
             while True:
                 video.get_frames_at(range(0, 400, 5))
@@ -296,12 +300,14 @@ def test_close_ends_requests_of_other_threads(opened: Opener) -> None:
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    started.wait(10)
+    started.wait()
+    time.sleep(milliseconds / 1000)
     video.close()
     for thread in threads:
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads)
     assert [type(error) for error in errors] == [gvdecode.ClosedError] * 3
+    assert all("the decoder was closed" in str(error) for error in errors)
     assert len(video) == 400
     with pytest.raises(gvdecode.ClosedError):
         video[0]

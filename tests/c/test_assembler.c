@@ -242,6 +242,7 @@ static void test_an_error_comes_after_the_batches(void)
 typedef struct waiter {
     gvd_assembler *assembler;
     int status;
+    gvd_error error;
 } waiter;
 
 static void *take_all(void *argument)
@@ -250,8 +251,7 @@ static void *take_all(void *argument)
     w->status = GVD_OK;
     while (w->status == GVD_OK) {
         gvd_batch *batch = NULL;
-        gvd_error err;
-        w->status = gvd_assembler_next(w->assembler, -1, &batch, &err);
+        w->status = gvd_assembler_next(w->assembler, -1, &batch, &w->error);
         gvd_batch_free(&batch);
     }
     return NULL;
@@ -274,6 +274,8 @@ static void test_abort_ends_the_wait_for_a_batch(void)
         gvd_scheduler_abort(r.scheduler);
         pthread_join(thread, NULL);
         REQUIRE(w.status == GVD_ERR_CLOSED || w.status == GVD_EOF);
+        REQUIRE(w.status == GVD_EOF ||
+                (w.error.code == w.status && w.error.text[0]));
         stop_run(&r);
     }
 }
