@@ -24,6 +24,7 @@ typedef struct gvd_media {
 
     int codec_id; // AVCodecID
     int stream_index;
+    int best_stream;   // the container's best video stream
     int width, height; // as coded, before any rotation
     int bit_depth;
     int chroma_width, chroma_height; // log2 of the subsampling: 4:2:0 is 1, 1

@@ -15,9 +15,15 @@ static int open_source(const gvd_reader *reader, bool full_probe,
 {
     gvd_source_params params = {
         .url = reader->params.url,
+        .input = reader->params.input,
         .stream_index = reader->params.stream_index,
+        .protocols = reader->params.protocols,
         .ca_file = reader->params.ca_file,
+        .max_pixels = reader->params.max_pixels,
+        .timeout = reader->params.timeout,
+        .follow = reader->params.follow,
         .full_probe = full_probe,
+        .stopped = &reader->stopped,
     };
     int rc = gvd_source_open(&params, out, err);
     if (rc < 0)
@@ -98,48 +104,102 @@ static int choose_backend(gvd_reader *r, gvd_error *err)
     return gvd_source_use_annexb(r->source, err);
 }
 
-static int copy_params(gvd_reader *r, const gvd_reader_params *params,
-                       gvd_error *err)
+static char *copy_text(const char *text, bool *whole)
 {
-    r->params = *params;
-    r->params.url = strdup(params->url);
-    r->params.ca_file = params->ca_file ? strdup(params->ca_file) : NULL;
-    if (!r->params.url || (params->ca_file && !r->params.ca_file))
-        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    return GVD_OK;
+    char *copy = text ? strdup(text) : NULL;
+    *whole &= !text || copy;
+    return copy;
 }
 
-int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
-                    gvd_error *err)
+int gvd_reader_create(const gvd_reader_params *params, gvd_reader **out,
+                      gvd_error *err)
 {
     gvd_reader *r = calloc(1, sizeof *r);
     if (!r)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    bool whole = true;
     gvd_ref_init(&r->ref);
     gvd_frame_cache_init(&r->cache);
     gvd_conversions_init(&r->conversions, &params->output, GVD_UPRIGHT);
     pthread_mutex_init(&r->lock, NULL);
-    int rc = copy_params(r, params, err);
-    if (rc == GVD_OK)
-        rc = choose_device(r, err);
+    r->params = *params;
+    r->params.url = copy_text(params->url, &whole);
+    r->params.ca_file = copy_text(params->ca_file, &whole);
+    r->params.protocols = copy_text(params->protocols, &whole);
+    r->params.input = params->input ? gvd_input_ref(params->input) : NULL;
+    if (!whole) {
+        gvd_reader_unref(&r);
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    }
+    *out = r;
+    return GVD_OK;
+}
+
+static void copy_facts(gvd_reader *r)
+{
+    r->media = gvd_source_stream(r->source)->media;
+    r->seekable = r->media.seekable;
+    r->once = gvd_source_once(r->source);
+    r->time_base = r->media.time_base;
+    r->orientation = r->params.upright
+                         ? (enum gvd_orientation)r->media.orientation
+                         : GVD_UPRIGHT;
+    r->conversions.orientation = r->orientation;
+}
+
+int gvd_reader_open(gvd_reader *reader, gvd_error *err)
+{
+    gvd_reader *r = reader;
+    int rc = choose_device(r, err);
     if (rc == GVD_OK)
         rc = open_source(r, false, &r->source, err);
-    if (rc == GVD_OK) {
-        r->media = gvd_source_stream(r->source)->media;
-        r->seekable = r->media.seekable;
-        r->time_base = r->media.time_base;
-        r->orientation = params->upright
-                             ? (enum gvd_orientation)r->media.orientation
-                             : GVD_UPRIGHT;
-        r->conversions.orientation = r->orientation;
-        rc = choose_backend(r, err);
-        if (rc < 0)
-            gvd_error_prefix(err, "%s: ", r->params.url);
-    }
     if (rc < 0)
-        gvd_reader_unref(&r);
-    *out = r;
+        return rc;
+    copy_facts(r);
+    rc = choose_backend(r, err);
+    if (rc < 0)
+        gvd_error_prefix(err, "%s: ", r->params.url);
     return rc;
+}
+
+bool gvd_reader_may_wait(const gvd_reader *reader)
+{
+    return reader->params.follow ||
+           gvd_source_may_wait(reader->params.url, reader->params.input);
+}
+
+void gvd_reader_abort(gvd_reader *reader)
+{
+    atomic_store(&reader->stopped, true);
+}
+
+gvd_reader *gvd_reader_ref(gvd_reader *reader)
+{
+    gvd_ref_get(&reader->ref);
+    return reader;
+}
+
+gvd_input *gvd_reader_input(const gvd_reader *reader)
+{
+    return reader->params.input;
+}
+
+double gvd_reader_timeout(const gvd_reader *reader)
+{
+    return reader->params.timeout;
+}
+
+const char *gvd_reader_url(const gvd_reader *reader)
+{
+    return reader->params.url;
+}
+
+int gvd_reader_fail_once(const gvd_reader *reader, gvd_error *err)
+{
+    return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                    "%s: %s can be read only once, from the front: its frames "
+                    "cannot be counted or asked for",
+                    reader->params.url, reader->once);
 }
 
 void gvd_reader_unref(gvd_reader **reader)
@@ -155,8 +215,10 @@ void gvd_reader_unref(gvd_reader **reader)
     gvd_frame_cache_destroy(&r->cache);
     gvd_conversions_destroy(&r->conversions);
     pthread_mutex_destroy(&r->lock);
+    gvd_input_unref(&r->params.input);
     free((char *)r->params.url);
     free((char *)r->params.ca_file);
+    free((char *)r->params.protocols);
     free(r);
 }
 
@@ -185,8 +247,7 @@ int gvd_reader_take_source(gvd_reader *reader, gvd_source **out, gvd_error *err)
     if (*out)
         return GVD_OK;
     if (!reader->seekable)
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "%s: a pipe can be read only once", reader->params.url);
+        return gvd_reader_fail_once(reader, err);
     return gvd_reader_open_source(reader, out, err);
 }
 
@@ -231,8 +292,7 @@ int gvd_reader_streams(const gvd_reader *reader, gvd_media **out, int *count,
                        gvd_error *err)
 {
     if (!reader->seekable)
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "%s: a pipe can be read only once", reader->params.url);
+        return gvd_reader_fail_once(reader, err);
     gvd_source *full = NULL;
     int rc = open_source(reader, true, &full, err);
     if (rc == GVD_OK)

@@ -1,6 +1,6 @@
 // An open video and a sequential pass over it: what the binding calls.
 //
-//   gvd_reader    an open file: its metadata, its device, its backend
+//   gvd_reader    a file, opened: its metadata, its device, its backend
 //   gvd_pass      one reading from the first frame to the last, in batches
 //   gvd_batch     what a pass gives: one RGB tensor, or native frames
 //
@@ -10,6 +10,7 @@
 #pragma once
 
 #include "index.h"
+#include "input.h"
 #include "media.h"
 #include "output.h"
 #include "stats.h"
@@ -17,6 +18,7 @@
 
 typedef struct gvd_reader_params {
     const char *url;   // path or URL, UTF-8 (or the file system's bytes)
+    gvd_input *input;  // what is read in its place, or NULL: url is its name
     int stream_index;  // the container's number, or -1: the best video stream
     gvd_device device; // type 0: a GPU where there is one, else the CPU
     gvd_output output;
@@ -24,7 +26,11 @@ typedef struct gvd_reader_params {
     bool allow_inexact;   // NVDEC may decode what leaves rounding open
     int sessions;         // decoders at once, or 0: as many as it pays
     int64_t memory_limit; // bytes of frames waiting, or 0: the default
-    const char *ca_file;  // certificates for https, or NULL
+    const char *protocols; // that may be used, or NULL: source_protocols.h
+    const char *ca_file;   // certificates for https, or NULL
+    double timeout;        // seconds that a wait may take, or 0: no limit
+    int64_t max_pixels;    // of a picture, or 0: no limit
+    bool follow;           // the file is still written to
 } gvd_reader_params;
 
 typedef struct gvd_batch {
@@ -36,9 +42,23 @@ typedef struct gvd_batch {
 typedef struct gvd_reader gvd_reader;
 typedef struct gvd_pass gvd_pass;
 
-int gvd_reader_open(const gvd_reader_params *params, gvd_reader **out,
-                    gvd_error *err);
+// Takes a reference to the input; opens nothing.
+int gvd_reader_create(const gvd_reader_params *params, gvd_reader **out,
+                      gvd_error *err);
+// Once, before everything below.
+int gvd_reader_open(gvd_reader *reader, gvd_error *err);
+// True where opening and reading may wait for others, as for a server.
+bool gvd_reader_may_wait(const gvd_reader *reader);
+// Ends every wait for the source, now and later, with GVD_ERR_CLOSED.
+void gvd_reader_abort(gvd_reader *reader);
 void gvd_reader_close(gvd_reader **reader);
+gvd_reader *gvd_reader_ref(gvd_reader *reader);
+void gvd_reader_unref(gvd_reader **reader);
+
+// Borrowed, or NULL.
+gvd_input *gvd_reader_input(const gvd_reader *reader);
+double gvd_reader_timeout(const gvd_reader *reader);
+const char *gvd_reader_url(const gvd_reader *reader);
 
 // May read the file once more, for facts that decoding did not need.
 const gvd_media *gvd_reader_media(gvd_reader *reader);

@@ -18,10 +18,13 @@ struct gvd_reader {
     bool fallback; // device is a GPU and the CPU decodes for it
     char fallback_reason[256];
     bool seekable; // the source can be opened again
+    const char *once; // or what it is that can be read only once
     gvd_rational time_base;
     enum gvd_orientation orientation; // that frames are given in
     gvd_frame_cache cache;            // of requests, unless they are native
     gvd_conversions conversions;
+
+    atomic_bool stopped; // all waits for the source end
 
     pthread_mutex_t lock;
     // Guarded by lock.
@@ -48,4 +51,5 @@ int gvd_reader_open_source(const gvd_reader *reader, gvd_source **out,
                            gvd_error *err);
 int gvd_reader_open_plain(const gvd_reader *reader, gvd_source **out,
                           gvd_error *err);
-void gvd_reader_unref(gvd_reader **reader);
+// That the source cannot be read once more.
+int gvd_reader_fail_once(const gvd_reader *reader, gvd_error *err);

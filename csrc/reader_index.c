@@ -60,10 +60,7 @@ int gvd_reader_build_index(gvd_reader *reader, int timeout_ms, gvd_error *err)
 {
     gvd_reader *r = reader;
     if (!r->seekable)
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "%s: a pipe can be read only once, so its frames "
-                        "cannot be counted or asked for",
-                        r->params.url);
+        return gvd_reader_fail_once(r, err);
     pthread_mutex_lock(&r->lock);
     bool mine = !r->scanning && !r->index;
     bool there = r->index;

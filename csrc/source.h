@@ -8,19 +8,32 @@
 #pragma once
 
 #include "backend.h"
+#include "input.h"
 
 typedef struct gvd_source gvd_source;
 
 typedef struct gvd_source_params {
-    const char *url;
-    int stream_index;    // the container's number, or -1: the best video stream
-    const char *ca_file; // certificates for https, or NULL
-    bool full_probe;     // fill in all of the media facts, at any price
+    const char *url;       // path or URL; of an input, what to call it
+    gvd_input *input;      // or NULL; the source takes a reference
+    int stream_index;      // the container's number, or -1: the best of video
+    const char *protocols; // source_protocols.h
+    const char *ca_file;   // certificates for https, or NULL; outlives it
+    int64_t max_pixels;    // of a picture, or 0: no limit
+    double timeout;        // seconds of opening and of each read, or 0: no limit
+    bool follow;           // a file or FIFO that is still written to
+    bool full_probe;       // fill in all of the media facts, at any price
+    const atomic_bool *stopped; // ends all waits, with gvd_source_abort; or NULL
 } gvd_source_params;
 
 int gvd_source_open(const gvd_source_params *params, gvd_source **out,
                     gvd_error *err);
 void gvd_source_close(gvd_source **source);
+
+// True where opening and reading may wait for others.
+bool gvd_source_may_wait(const char *url, const gvd_input *input);
+
+// What it is that can be read only once: "a pipe" ...; NULL for all else.
+const char *gvd_source_once(const gvd_source *source);
 
 // Lives as long as the source.
 const gvd_stream *gvd_source_stream(const gvd_source *source);

@@ -1,20 +1,27 @@
-// Reading from pipes, FIFOs and devices in a way that can be interrupted.
+// What libavformat reads from, in a way that ends when its limit does: pipes,
+// FIFOs and devices, and a caller's input. (Its own file protocol sits in read()
+// until data comes from a pipe.)
 //
-// libavformat's own file protocol sits in read() until data comes; this one
-// waits with poll() and looks at the abort flag.
+// What went wrong goes to `failure`, since demuxers turn it into other errors
+// or into the end of the file.
 #pragma once
 
-#include <stdatomic.h>
-#include <stdbool.h>
-
-#include "status.h"
+#include "input.h"
 
 struct AVIOContext;
 
-// True for paths that name a pipe, FIFO, socket or character device.
-bool gvd_pipe_is(const char *path);
+typedef struct gvd_io_params {
+    const gvd_limit *limit;
+    gvd_error *failure;
+    bool follow; // the end of a FIFO's writer is not the end
+} gvd_io_params;
 
-// *out is freed with gvd_pipe_close. The flag must outlive it.
-int gvd_pipe_open(const char *path, const atomic_bool *aborted,
-                  struct AVIOContext **out, gvd_error *err);
-void gvd_pipe_close(struct AVIOContext **io);
+// True for paths that name a pipe, FIFO, socket or character device.
+bool gvd_io_is_pipe(const char *path);
+
+// *out is freed with gvd_io_close; what the params point to must outlive it.
+int gvd_io_open_pipe(const char *path, const gvd_io_params *params,
+                     struct AVIOContext **out, gvd_error *err);
+int gvd_io_open_input(gvd_input *input, const gvd_io_params *params,
+                      struct AVIOContext **out, gvd_error *err);
+void gvd_io_close(struct AVIOContext **io);

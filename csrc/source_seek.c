@@ -30,9 +30,9 @@ static int find(gvd_source *s, const gvd_source_mark *mark, gvd_error *err)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     for (int i = 0; i < LOOK_PACKETS; i++) {
         int code = gvd_source_read_av(s, packet);
-        if (code == AVERROR_EXIT) {
+        if (s->failure.code < 0) {
             av_packet_free(&packet);
-            return gvd_fail_closed(err);
+            return gvd_source_fail(s, code, err);
         }
         if (code >= 0 && is_marked(packet, mark)) {
             s->found = packet;
@@ -58,6 +58,7 @@ int gvd_source_seek(gvd_source *source, const gvd_source_mark *mark,
     const int64_t times[] = {mark->pts, mark->dts, mark->dts - 2 * second};
     if (s->next_ordinal == mark->ordinal)
         return GVD_OK;
+    gvd_limit_begin(&s->limit);
     av_packet_free(&s->found);
     gvd_classifier_forget(&s->classifier);
     if (s->filter)

@@ -20,6 +20,8 @@ enum {
     GVD_ERR_DRIVER = -8,      // a CUDA or NVDEC call failed
     GVD_ERR_MISMATCH = -9,    // NVDEC gave other frames than planned
     GVD_ERR_INTERNAL = -10,   // a broken invariant: a bug of ours
+    GVD_ERR_TIMEOUT = -11,    // a wait took longer than the caller allows
+    GVD_ERR_CALLER = -12,     // a function of the caller's own failed
 };
 
 typedef struct gvd_error {
@@ -43,6 +45,8 @@ static inline int gvd_status(int code)
 
 // A wait was ended by closing what it waited for.
 int gvd_fail_closed(gvd_error *err);
+// A wait took longer than so many seconds.
+int gvd_fail_timeout(gvd_error *err, double seconds);
 
 // Puts words in front of the text that err already holds.
 void gvd_error_prefix(gvd_error *err, const char *format, ...)

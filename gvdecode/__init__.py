@@ -21,6 +21,7 @@ from gvdecode.errors import (
     FileMissingError,
     OpenError,
     OutOfMemoryError,
+    TimeoutError,
     UnsupportedError,
 )
 from gvdecode.frames import Frame, FrameBatch
@@ -41,6 +42,7 @@ __all__ = [
     "FrameBatch",
     "OpenError",
     "OutOfMemoryError",
+    "TimeoutError",
     "UnsupportedError",
     "VideoDecoder",
     "VideoIndex",

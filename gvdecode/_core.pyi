@@ -12,6 +12,7 @@ class Reader:
     def __new__(
         cls,
         url: bytes,
+        source: object,
         *,
         stream_index: int,
         device_type: int,
@@ -21,7 +22,11 @@ class Reader:
         memory_limit: int,
         apply_rotation: bool,
         allow_inexact: bool,
+        protocols: str | None,
         ca_file: bytes | str | None,
+        timeout: float,
+        max_pixels: int,
+        follow: bool,
     ) -> Reader: ...
     @property
     def media(self) -> dict[str, Any]: ...

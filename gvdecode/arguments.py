@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import operator
 import os
 import re
 import sys
-from typing import NamedTuple, SupportsIndex
+from collections.abc import Iterable
+from typing import NamedTuple, SupportsFloat, SupportsIndex
+
+from gvdecode.lazy import np
 
 CPU = 1  # DLPack's device types
 CUDA = 2
@@ -24,16 +28,103 @@ class Device(NamedTuple):
     id: int
 
 
-def source_url(source: object) -> tuple[bytes, bool]:
-    """The bytes to open, and whether they are a URL."""
-    if isinstance(source, str) and _URL.match(source):
-        return source.encode(), True
-    if isinstance(source, (str, os.PathLike)):
-        return os.fsencode(source), False
-    raise TypeError(
-        "source must be a path or a URL, a str or an os.PathLike: bytes and file "
-        f"objects cannot be read yet, got {type(source).__name__}"
-    )
+class Source(NamedTuple):
+    """What is opened: a path or a URL, or an object in its place."""
+
+    url: bytes  # or what to call the object
+    is_url: bool
+    data: object = None  # bytes-like, or with `read`
+
+    @property
+    def name(self) -> str:
+        return os.fsdecode(self.url)
+
+
+def source(value: object) -> Source:
+    """The source that the value is, or TypeError."""
+    if isinstance(value, str) and _URL.match(value):
+        if not value.lower().startswith("file://"):
+            return Source(value.encode(), True)
+        host, slash, path = value[len("file://") :].partition("/")
+        if host not in ("", "localhost"):
+            raise ValueError(f"{value}: a file: URL must be of this machine")
+        return Source(_unquote(slash + path), False)
+    if isinstance(value, (str, os.PathLike)):
+        return Source(os.fsencode(value), False)
+    return _object_source(value)
+
+
+def _unquote(path: str) -> bytes:
+    from urllib.parse import unquote_to_bytes  # rarely needed and slow to import
+
+    return unquote_to_bytes(os.fsencode(path))
+
+
+def _object_source(value: object) -> Source:
+    try:
+        view = memoryview(_buffer(value))  # type: ignore[arg-type]
+    except TypeError:
+        if isinstance(value, io.TextIOBase) or not callable(
+            getattr(value, "read", None)
+        ):
+            raise TypeError(
+                "source must be a path or URL (a str or os.PathLike), bytes-like, or "
+                "an object with read(), such as a file opened in binary mode; got "
+                f"{type(value).__name__}"
+            ) from None
+        name = getattr(value, "name", None)
+        said = f" {name!r}" if isinstance(name, (str, bytes)) else ""
+        return Source(f"<{type(value).__name__}{said}>".encode(), False, value)
+    if view.itemsize != 1 or not view.c_contiguous:
+        raise TypeError(
+            "source must be contiguous bytes; this "
+            f"{type(value).__name__} has elements of format {view.format!r} and "
+            f"strides {view.strides}"
+        )
+    return Source(f"<{view.nbytes} bytes>".encode(), False, view.cast("B"))
+
+
+def _buffer(value: object) -> object:
+    """The value, or the memory of a tensor that knows no other way."""
+    if not hasattr(value, "__dlpack__") or isinstance(value, np.ndarray):
+        return value
+    try:
+        return np.from_dlpack(value)  # type: ignore[arg-type]
+    except (BufferError, RuntimeError) as error:
+        raise TypeError(f"source must be memory of the CPU: {error}") from error
+
+
+def protocols(value: object) -> str | None:
+    """FFmpeg's names with commas in between, as the core takes them."""
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Iterable):
+        raise TypeError(
+            f"protocols must be None, a name or several, got {type(value).__name__}"
+        )
+    names = list(names)
+    for name in names:
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9]*", name):
+            raise ValueError(
+                'protocols must be names of FFmpeg\'s protocols, like "https" or '
+                f'"file", got {name!r}'
+            )
+    if not names or sum(len(name) + 1 for name in names) > 100:
+        raise ValueError(f"protocols must be one to a dozen names, got {len(names)}")
+    return ",".join(names)
+
+
+def seconds(name: str, value: SupportsFloat | None) -> float:
+    """A time above 0; None is 0, no limit."""
+    if value is None:
+        return 0.0
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be None or seconds, got {type(value).__name__}")
+    number = float(value)
+    if not 0 < number < 1e9:
+        raise ValueError(f"{name} must be above 0 seconds, got {number}")
+    return number
 
 
 def certificates() -> str | None:

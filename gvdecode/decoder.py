@@ -7,9 +7,18 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, SupportsFloat, SupportsIndex, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Protocol,
+    Self,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+)
 
 from gvdecode import _core, arguments, log, output
 from gvdecode.access import FrameAccess
@@ -20,6 +29,10 @@ from gvdecode.frames import Frame, device_name
 from gvdecode.index import SourceMark, VideoIndex, mark_of
 from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.stats import DecodeStats
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["VideoDecoder"]
 
@@ -33,13 +46,37 @@ _Colorspace: TypeAlias = Literal[
     "bt601", "bt709", "bt2020", "fcc", "smpte240m", "ycgco", "rgb"
 ]
 
+MAX_PIXELS = 2**27
+
+
 _SLICE_MS = 100  # of the index's building, between looks for signals
+
+
+class Readable(Protocol):
+    """A file opened in binary mode, or what reads like one."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class HostTensor(Protocol):
+    """One dimension of uint8, as a torch tensor."""
+
+    def __dlpack__(self) -> object: ...
+
+
+VideoSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.uint8]"
+    " | HostTensor | Readable"
+)
 
 
 class VideoDecoder(FrameAccess):
     """Decodes a video on the GPU where there is one, else on the CPU.
 
-    source: a path or a URL, a str or an `os.PathLike`.
+    source: a path or a URL (str or `os.PathLike`); the bytes of a file (bytes,
+        bytearray, memoryview, array or tensor of uint8), which are not copied;
+        or an object with `read(n)` and, if it can, `seek(offset, whence)`, which
+        is read from its start, on a thread of its own.
     device: "auto" is the GPU where there is one, else the CPU; "cpu"; "cuda";
         "cuda:1" or 1; a `torch.device`. A GPU without a number is torch's
         current one where torch uses GPUs, else the first.
@@ -75,6 +112,16 @@ class VideoDecoder(FrameAccess):
         it need not be scanned. ValueError where it is another file's.
     allow_inexact: let the GPU decode MPEG-1, -2, -4 and JPEG too, whose pixels
         may differ from FFmpeg's by rounding.
+    timeout: seconds that any one wait may take, for opening, for a packet or for
+        the next batch: `TimeoutError` then; None: no limit.
+    protocols: FFmpeg's names of the protocols that the source may use, on any
+        host, and whatever a playlist in it names: "https", "file" ... None: http,
+        https, rtsp, rtsps, rtp, udp and tcp for a URL of these, nothing for all
+        else; an HLS playlist on a web server may name files of that server, and
+        other playlists are refused.
+    max_pixels: of a picture; a stream with larger ones is `UnsupportedError`.
+    follow: the file or FIFO is still written to: at its present end the reading
+        waits for more, until `timeout`.
     seek_mode: torchcodec's; "approximate" is as exact as "exact" here.
     num_ffmpeg_threads: torchcodec's; accepted and ignored, `sessions` counts.
 
@@ -100,7 +147,7 @@ class VideoDecoder(FrameAccess):
 
     def __init__(
         self,
-        source: str | os.PathLike[str],
+        source: VideoSource,
         *,
         device: object = "auto",
         stream_index: SupportsIndex | None = None,
@@ -123,6 +170,10 @@ class VideoDecoder(FrameAccess):
         apply_rotation: bool = True,
         index: VideoIndex | str | os.PathLike[str] | None = None,
         allow_inexact: bool = False,
+        timeout: SupportsFloat | None = None,
+        protocols: str | Iterable[str] | None = None,
+        max_pixels: SupportsIndex = MAX_PIXELS,
+        follow: bool = False,
         seek_mode: Literal["exact", "approximate"] = "exact",
         num_ffmpeg_threads: SupportsIndex | None = None,
     ) -> None:
@@ -133,7 +184,8 @@ class VideoDecoder(FrameAccess):
         arguments.choice("seek_mode", seek_mode, ("exact", "approximate"))
         _optional("num_ffmpeg_threads", num_ffmpeg_threads, 0, 0)
         super().__init__()
-        self._source = source
+        self._given = source
+        self._source = arguments.source(source)
         self._stream = _optional("stream_index", stream_index, 0, -1)
         self._output = output.choose(
             pixel_format=pixel_format,
@@ -160,14 +212,18 @@ class VideoDecoder(FrameAccess):
             sessions=_sessions(sessions),
             memory_limit=_optional("memory_limit", memory_limit, 1, 0, 2**63 - 1),
             allow_inexact=bool(allow_inexact),
+            timeout=arguments.seconds("timeout", timeout),
+            protocols=arguments.protocols(protocols),
+            max_pixels=arguments.integer("max_pixels", max_pixels, 1, 2**62),
+            follow=bool(follow),
         )
         if given is not None:
             self._use_index(given)
         self._check_fallback(wanted, on_fallback)
 
     def _open(self, **options: Any) -> None:
-        url, is_url = arguments.source_url(self._source)
-        self._name = os.fsdecode(url)
+        source = self._source
+        self._name = source.name
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._running: weakref.WeakSet[Batches] = weakref.WeakSet()
@@ -177,11 +233,12 @@ class VideoDecoder(FrameAccess):
         self._index: VideoIndex | None = None
         try:
             self._reader = _core.Reader(
-                url,
+                source.url,
+                source.data,
                 stream_index=self._stream,
                 output=self._output._asdict(),
                 apply_rotation=self._rotate,
-                ca_file=arguments.certificates() if is_url else None,
+                ca_file=arguments.certificates() if source.is_url else None,
                 **options,
             )
         finally:
@@ -200,14 +257,11 @@ class VideoDecoder(FrameAccess):
 
     def _mark(self) -> SourceMark:
         stream = None if self._stream < 0 else self._stream
-        return mark_of(*arguments.source_url(self._source), stream)
+        return mark_of(self._source, stream)
 
     def _best_stream(self) -> int:
         """The number of FFmpeg's best video stream."""
-        if self._stream < 0:
-            return int(self._reader.media["stream_index"])
-        with VideoDecoder(self._source, device="cpu", fallback="silent") as other:
-            return other._best_stream()
+        return int(self._reader.media["best_stream_index"])
 
     def _check_fallback(self, wanted: arguments.Device, on_fallback: str) -> None:
         # Where there is no sign of a GPU, "auto" has no reason either.
@@ -231,7 +285,7 @@ class VideoDecoder(FrameAccess):
         # Read on demand: decoding needs less, and opening must be quick.
         if self._metadata is None:
             media = self._reader.media
-            scan = _Scan(self._source, media["stream_index"], media["seekable"], self)
+            scan = _Scan(self._given, media["stream_index"], media["seekable"], self)
             self._metadata = from_media(media, self._rotate, scan)
             log.drain()
         return self._metadata
@@ -362,7 +416,7 @@ class _Scan:
 
     def __init__(
         self,
-        source: str | os.PathLike[str],
+        source: VideoSource,
         stream_index: int,
         seekable: bool,
         video: VideoDecoder | None = None,
@@ -377,7 +431,7 @@ class _Scan:
             return video.index
         source, stream_index, seekable = self._parts
         if not seekable:
-            raise UnsupportedError(f"{source}: a pipe can be read only once")
+            raise UnsupportedError(f"{arguments.source(source).name}: a pipe or stream can be read only once")
         if self._index is None:
             with VideoDecoder(
                 source, device="cpu", stream_index=stream_index, fallback="silent"

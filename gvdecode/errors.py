@@ -5,6 +5,8 @@ A wrong argument is `ValueError`, `TypeError` or `IndexError` instead.
 
 from __future__ import annotations
 
+import builtins
+
 __all__ = [
     "ClosedError",
     "DecodeError",
@@ -13,6 +15,7 @@ __all__ = [
     "FileMissingError",
     "OpenError",
     "OutOfMemoryError",
+    "TimeoutError",
     "UnsupportedError",
 ]
 
@@ -46,6 +49,10 @@ class OutOfMemoryError(Error, MemoryError):
 
 class ClosedError(Error, ValueError):
     """The decoder was closed, here or by another thread, or before a fork."""
+
+
+class TimeoutError(Error, builtins.TimeoutError):
+    """A source kept the decoder waiting for longer than `timeout` allows."""
 
 
 class FallbackWarning(UserWarning):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import stat
@@ -10,9 +11,10 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from gvdecode import _core
+from gvdecode.arguments import Source
 from gvdecode.errors import UnsupportedError
 from gvdecode.frame_numbers import Numbers
 from gvdecode.lazy import np
@@ -35,20 +37,27 @@ class SourceMark(NamedTuple):
     digest: str | None = None  # of the file's first and last bytes
 
 
-def mark_of(url: bytes, is_url: bool, stream_index: int | None) -> SourceMark:
-    """The mark of a source, which only a regular file has in full."""
+def mark_of(source: Source, stream_index: int | None) -> SourceMark:
+    """The mark of a source: in full where it is a regular file or bytes."""
     unknown = SourceMark(stream_index)
     try:
-        if is_url or not stat.S_ISREG(os.stat(url).st_mode):
+        if isinstance(source.data, memoryview):
+            return SourceMark(stream_index, *_digest(io.BytesIO(source.data)))
+        if source.data or source.is_url or not stat.S_ISREG(os.stat(source.url).st_mode):
             return unknown
-        with open(url, "rb") as file:
-            digest = hashlib.blake2b(file.read(_END_BYTES), digest_size=16)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - _END_BYTES, 0))
-            digest.update(file.read(_END_BYTES))
+        with open(source.url, "rb") as file:
+            return SourceMark(stream_index, *_digest(file))
     except OSError:
         return unknown
-    return SourceMark(stream_index, size, digest.hexdigest())
+
+
+def _digest(file: BinaryIO) -> tuple[int, str]:
+    """The size, and a digest of both ends."""
+    digest = hashlib.blake2b(file.read(_END_BYTES), digest_size=16)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - _END_BYTES, 0))
+    digest.update(file.read(_END_BYTES))
+    return size, digest.hexdigest()
 
 
 class VideoIndex:

@@ -71,6 +71,7 @@ static int open_codec(gvd_session *s, const gvd_job_start *start,
         s->codec->get_buffer2 = gvd_picture_get_buffer;
         // Behaviour 21 and 23 in docs/design.md say what these are for.
         s->codec->flags |= AV_CODEC_FLAG_BITEXACT | AV_CODEC_FLAG_UNALIGNED;
+        s->codec->max_pixels = s->params.stream->max_pixels;
         if (!start->first)
             s->codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
         code = avcodec_open2(s->codec, decoder, NULL);

@@ -12,6 +12,7 @@ static const char *const class_names[GVD_PY_ERROR_COUNT] = {
     [GVD_PY_UNSUPPORTED_ERROR] = "UnsupportedError",
     [GVD_PY_OUT_OF_MEMORY_ERROR] = "OutOfMemoryError",
     [GVD_PY_CLOSED_ERROR] = "ClosedError",
+    [GVD_PY_TIMEOUT_ERROR] = "TimeoutError",
 };
 
 int gvd_py_errors_import(gvd_py_state *state)
@@ -47,6 +48,8 @@ static PyObject *class_of(gvd_py_state *state, int code)
         return PyExc_ValueError;
     case GVD_ERR_CLOSED:
         return state->errors[GVD_PY_CLOSED_ERROR];
+    case GVD_ERR_TIMEOUT:
+        return state->errors[GVD_PY_TIMEOUT_ERROR];
     default:
         return state->errors[GVD_PY_ERROR];
     }

@@ -10,6 +10,7 @@
 #endif
 #include <Python.h>
 
+#include "errand.h"
 #include "frame.h"
 #include "guard.h"
 #include "reader.h"
@@ -25,6 +26,7 @@ enum gvd_py_error {
     GVD_PY_UNSUPPORTED_ERROR,
     GVD_PY_OUT_OF_MEMORY_ERROR,
     GVD_PY_CLOSED_ERROR,
+    GVD_PY_TIMEOUT_ERROR,
     GVD_PY_ERROR_COUNT,
 };
 
@@ -57,6 +59,32 @@ PyObject *gvd_py_raise(gvd_py_state *state, const gvd_error *err,
 // Sets ClosedError and returns NULL.
 PyObject *gvd_py_raise_closed(gvd_py_state *state);
 
+// wait.c
+
+// Makes a call that may wait for the reader's source. True once it is done: rc
+// and err are its result, and the context is the caller's. False with an
+// exception set: the call goes on alone and keeps the context.
+bool gvd_py_wait(gvd_py_state *state, const gvd_errand_params *call,
+                 const gvd_reader *reader, int *rc, gvd_error *err);
+
+// The core's calls on a reader by that way; NULL or -1 with an exception set.
+int gvd_py_call_open(gvd_py_state *state, gvd_reader *reader);
+const gvd_media *gvd_py_call_media(gvd_py_state *state, gvd_reader *reader);
+PyObject *gvd_py_call_streams(gvd_py_state *state, gvd_reader *reader);
+// GVD_OK or GVD_AGAIN.
+int gvd_py_call_index(gvd_py_state *state, gvd_reader *reader, int timeout_ms);
+
+// source_object.c
+
+// An input that reads the object: bytes in memory or, by its methods, anything
+// with read(). -1 with an exception set.
+int gvd_py_source_open(gvd_py_state *state, PyObject *object, gvd_input **out);
+
+// Like gvd_py_raise, for a call on this reader: where the source is an object of
+// the caller's that raised, with that exception as it is.
+PyObject *gvd_py_raise_of(gvd_py_state *state, const gvd_reader *reader,
+                          const gvd_error *err);
+
 // dict.c
 
 // Adds a value to a dictionary and drops the caller's reference to it. -1 with
@@ -65,6 +93,12 @@ int gvd_py_dict_take(PyObject *dict, const char *key, PyObject *value);
 
 // Text of the core's: UTF-8, other bytes replaced. None for NULL.
 PyObject *gvd_py_text(const char *text);
+
+// media_dict.c
+
+PyObject *gvd_py_rational(gvd_rational r);
+PyObject *gvd_py_media_dict(const gvd_media *media);
+PyObject *gvd_py_media_list(const gvd_media *streams, int count);
 
 // output_fields.c
 

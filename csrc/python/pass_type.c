@@ -2,14 +2,19 @@
 //
 // next_batch waits in slices, so that the interpreter can act on signals; the
 // last call to leave frees the core's pass, whoever closed it meanwhile.
-#include "module.h"
+#include <stdlib.h>
+#include <string.h>
 
-#define SIGNAL_CHECK_MS 100
+#include "module.h"
+#include "thread.h"
+
+#define SIGNAL_CHECK_MS 50
 
 typedef struct pass_object {
     PyObject_HEAD gvd_guard guard;
     // Immutable after create.
     PyObject *reader; // entered for as long as the pass lives
+    gvd_reader *core_reader;
     gvd_pass *pass;
     gvd_device device;
     bool targeted; // the batch is made in memory of the caller's
@@ -41,6 +46,76 @@ static void close_pass(pass_object *self)
     pass_leave(self);
 }
 
+// The opening of a pass, which may open its source again.
+typedef struct opening {
+    gvd_reader *reader;
+    gvd_pass_params params;
+    int64_t *numbers; // a copy
+    gvd_pass *pass;
+} opening;
+
+static void release_opening(void *context)
+{
+    opening *o = context;
+    gvd_pass_close(&o->pass);
+    if (o->params.target.release) // it was not even tried
+        o->params.target.release(o->params.target.handle);
+    gvd_reader_unref(&o->reader);
+    free(o->numbers);
+    free(o);
+}
+
+static int open_core(void *context, gvd_error *err)
+{
+    opening *o = context;
+    int rc = gvd_pass_open(o->reader, &o->params, &o->pass, err);
+    o->params.target.release = NULL; // the pass has it
+    return rc;
+}
+
+// NULL with an exception set.
+static opening *create_opening(gvd_reader *reader,
+                               const gvd_pass_params *params)
+{
+    const size_t bytes = (size_t)params->count * sizeof *params->numbers;
+    opening *o = calloc(1, sizeof *o);
+    int64_t *numbers = params->numbers ? malloc(bytes + 1) : NULL;
+    if (!o || (params->numbers && !numbers)) {
+        free(o);
+        free(numbers);
+        if (params->target.release)
+            params->target.release(params->target.handle);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (numbers)
+        memcpy(numbers, params->numbers, bytes);
+    o->reader = gvd_reader_ref(reader);
+    o->params = *params;
+    o->params.numbers = o->numbers = numbers;
+    return o;
+}
+
+// NULL with an exception set.
+static gvd_pass *open_pass(gvd_py_state *state, gvd_reader *reader,
+                           const gvd_pass_params *params)
+{
+    opening *o = create_opening(reader, params);
+    if (!o)
+        return NULL;
+    int rc;
+    gvd_error err = {0};
+    const gvd_errand_params errand = {open_core, o, release_opening};
+    if (!gvd_py_wait(state, &errand, reader, &rc, &err))
+        return NULL;
+    gvd_pass *pass = o->pass;
+    o->pass = NULL;
+    release_opening(o);
+    if (rc < 0)
+        gvd_py_raise_of(state, reader, &err);
+    return pass;
+}
+
 PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
                             const gvd_pass_params *params)
 {
@@ -50,22 +125,20 @@ PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
             params->target.release(params->target.handle);
         return NULL;
     }
-    gvd_error err = {0};
-    gvd_pass *pass = NULL;
-    PyThreadState *thread = PyEval_SaveThread();
-    int rc = gvd_pass_open(core_reader, params, &pass, &err);
-    PyEval_RestoreThread(thread);
-    PyObject *object = rc < 0 ? NULL : PyType_GenericAlloc(state->pass_type, 0);
+    gvd_pass *pass = open_pass(state, core_reader, params);
+    PyObject *object =
+        pass ? PyType_GenericAlloc(state->pass_type, 0) : NULL;
     if (!object) {
-        thread = PyEval_SaveThread();
+        PyThreadState *thread = PyEval_SaveThread();
         gvd_pass_close(&pass);
         PyEval_RestoreThread(thread);
         gvd_py_reader_leave(reader);
-        return rc < 0 ? gvd_py_raise(state, &err, NULL) : NULL;
+        return NULL;
     }
     pass_object *self = (pass_object *)object;
     gvd_guard_init(&self->guard);
     self->reader = Py_NewRef(reader);
+    self->core_reader = core_reader;
     self->pass = pass;
     self->device = gvd_reader_device(core_reader);
     self->targeted = params->target.release;
@@ -87,18 +160,31 @@ static void pass_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-// Waits until a batch, the end or an error can be had; -1 where a signal's
-// handler raised.
-static int wait_ready(gvd_pass *pass)
+static int raise_timeout(gvd_py_state *state, const gvd_reader *reader)
 {
+    gvd_error err;
+    gvd_fail_timeout(&err, gvd_reader_timeout(reader));
+    gvd_error_prefix(&err, "%s: ", gvd_reader_url(reader));
+    gvd_py_raise(state, &err, NULL);
+    return -1;
+}
+
+// Waits until a batch, the end or an error can be had; -1 with an exception set
+// where a signal's handler raised or the time is over.
+static int wait_ready(gvd_py_state *state, const pass_object *self)
+{
+    const double timeout = gvd_reader_timeout(self->core_reader);
+    const double end = gvd_seconds() + timeout;
     for (;;) {
         PyThreadState *thread = PyEval_SaveThread();
-        int rc = gvd_pass_wait(pass, SIGNAL_CHECK_MS);
+        int rc = gvd_pass_wait(self->pass, SIGNAL_CHECK_MS);
         PyEval_RestoreThread(thread);
         if (PyErr_CheckSignals() < 0)
             return -1;
         if (rc != GVD_AGAIN)
             return 0;
+        if (timeout > 0 && gvd_seconds() > end)
+            return raise_timeout(state, self->core_reader);
     }
 }
 
@@ -153,7 +239,7 @@ static PyObject *take_batch(gvd_py_state *state, pass_object *self)
     if (rc == GVD_EOF)
         return Py_NewRef(Py_None);
     if (rc < 0)
-        return gvd_py_raise(state, &err, NULL);
+        return gvd_py_raise_of(state, self->core_reader, &err);
     PyObject *result = wrap_batch(state, batch);
     gvd_batch_free(&batch);
     return result;
@@ -166,7 +252,7 @@ static PyObject *pass_next_batch(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (!gvd_guard_enter(&self->guard))
         return gvd_py_raise_closed(state);
     PyObject *batch =
-        wait_ready(self->pass) < 0 ? NULL : take_batch(state, self);
+        wait_ready(state, self) < 0 ? NULL : take_batch(state, self);
     pass_leave(self);
     return batch;
 }

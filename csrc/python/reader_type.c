@@ -1,6 +1,5 @@
 // Reader: an open video. What opening tells is copied, so that it can be asked
 // for after closing too; the rest is read when it is first asked for.
-#include <stdlib.h>
 #include <string.h>
 
 #include "module.h"
@@ -13,79 +12,10 @@ typedef struct reader_object {
     PyObject *time_base, *device, *backend, *fallback_reason;
 } reader_object;
 
-static PyObject *rational(gvd_rational r)
-{
-    return Py_BuildValue("(ii)", r.num, r.den);
-}
-
-static int fill_words(PyObject *dict, const gvd_media *m)
-{
-    const struct {
-        const char *name, *value;
-    } words[] = {
-        {"format", m->format},
-        {"kind", m->kind},
-        {"codec", m->codec},
-        {"profile", m->profile},
-        {"pixel_format", m->pixel_format},
-        {"color_primaries", m->color_primaries},
-        {"color_space", m->color_space},
-        {"color_transfer", m->color_transfer},
-        {"color_range", m->color_range},
-    };
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof words / sizeof words[0]; i++)
-        rc = gvd_py_dict_take(dict, words[i].name, gvd_py_text(words[i].value));
-    return rc;
-}
-
-static int fill_numbers(PyObject *dict, const gvd_media *m)
-{
-    const struct {
-        const char *name;
-        int64_t value;
-    } numbers[] = {
-        {"stream_index", m->stream_index},
-        {"width", m->width},
-        {"height", m->height},
-        {"bit_depth", m->bit_depth},
-        {"rotation", m->rotation},
-        {"bit_rate", m->bit_rate},
-        {"header_frames", m->header_frames},
-    };
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof numbers / sizeof numbers[0]; i++)
-        rc = gvd_py_dict_take(dict, numbers[i].name,
-                              PyLong_FromLongLong(numbers[i].value));
-    return rc;
-}
-
-static PyObject *media_dict(const gvd_media *m)
-{
-    PyObject *dict = PyDict_New();
-    if (!dict)
-        return NULL;
-    PyObject *start = m->start_pts == GVD_NO_PTS
-                          ? Py_NewRef(Py_None)
-                          : PyLong_FromLongLong(m->start_pts);
-    if (gvd_py_dict_take(dict, "start_pts", start) < 0 ||
-        fill_words(dict, m) < 0 || fill_numbers(dict, m) < 0 ||
-        gvd_py_dict_take(dict, "time_base", rational(m->time_base)) < 0 ||
-        gvd_py_dict_take(dict, "average_frame_rate",
-                         rational(m->average_frame_rate)) < 0 ||
-        gvd_py_dict_take(dict, "pixel_aspect_ratio",
-                         rational(m->pixel_aspect_ratio)) < 0 ||
-        gvd_py_dict_take(dict, "header_duration",
-                         PyFloat_FromDouble(m->header_duration)) < 0 ||
-        gvd_py_dict_take(dict, "seekable", PyBool_FromLong(m->seekable)) < 0)
-        Py_CLEAR(dict);
-    return dict;
-}
-
 static int copy_facts(reader_object *self)
 {
     gvd_device device = gvd_reader_device(self->reader);
-    self->time_base = rational(gvd_reader_time_base(self->reader));
+    self->time_base = gvd_py_rational(gvd_reader_time_base(self->reader));
     self->device = Py_BuildValue("(ii)", device.type, device.id);
     self->backend = gvd_py_text(gvd_reader_backend(self->reader));
     self->fallback_reason =
@@ -96,57 +26,77 @@ static int copy_facts(reader_object *self)
                : -1;
 }
 
-// Fills params from the arguments; strings stay the arguments'. -1 with an
-// exception set.
+// Fills params from the arguments; strings stay the arguments', and the source
+// is borrowed. -1 with an exception set.
 static int read_params(PyObject *args, PyObject *kwargs,
-                       gvd_reader_params *params)
+                       gvd_reader_params *params, PyObject **source)
 {
-    static char *names[] = {"url",
-                            "stream_index",
-                            "device_type",
-                            "device_id",
-                            "output",
-                            "sessions",
-                            "memory_limit",
-                            "ca_file",
-                            "apply_rotation",
-                            "allow_inexact",
-                            NULL};
-    int upright, inexact;
+    static char *names[] = {
+        "url",          "source",         "stream_index",  "device_type",
+        "device_id",    "output",         "sessions",      "memory_limit",
+        "protocols",    "ca_file",        "timeout",       "max_pixels",
+        "follow",       "apply_rotation", "allow_inexact", NULL};
+    int follow, upright, inexact;
     PyObject *output;
-    long long memory_limit;
+    long long memory_limit, max_pixels;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "y$iiiO!iLzpp:Reader", names, &params->url,
-            &params->stream_index, &params->device.type, &params->device.id,
-            &PyDict_Type, &output, &params->sessions, &memory_limit,
-            &params->ca_file, &upright, &inexact))
+            args, kwargs, "yO$iiiO!iLzzdLppp:Reader", names, &params->url,
+            source, &params->stream_index, &params->device.type,
+            &params->device.id, &PyDict_Type, &output, &params->sessions,
+            &memory_limit, &params->protocols, &params->ca_file,
+            &params->timeout, &max_pixels, &follow, &upright, &inexact))
         return -1;
+    params->follow = follow;
     params->upright = upright;
     params->allow_inexact = inexact;
     params->memory_limit = memory_limit;
+    params->max_pixels = max_pixels;
     return gvd_py_output_read(output, &params->output);
+}
+
+static int create_core(gvd_py_state *state, const gvd_reader_params *params,
+                       gvd_reader **out)
+{
+    gvd_error err = {0};
+    int rc = gvd_reader_create(params, out, &err);
+    if (rc < 0)
+        gvd_py_raise(state, &err, NULL);
+    return rc;
+}
+
+static int open_core(gvd_py_state *state, reader_object *self)
+{
+    if (gvd_py_call_open(state, self->reader) == 0)
+        return copy_facts(self);
+    // It may be opening still.
+    gvd_reader_abort(self->reader);
+    gvd_reader_unref(&self->reader);
+    return -1;
 }
 
 static PyObject *reader_new(PyTypeObject *type, PyObject *args,
                             PyObject *kwargs)
 {
     gvd_reader_params params = {0};
-    if (read_params(args, kwargs, &params) < 0)
+    PyObject *source;
+    gvd_py_state *state = PyType_GetModuleState(type);
+    if (read_params(args, kwargs, &params, &source) < 0)
+        return NULL;
+    if (source != Py_None &&
+        gvd_py_source_open(state, source, &params.input) < 0)
         return NULL;
     PyObject *op = PyType_GenericAlloc(type, 0);
-    if (!op)
-        return NULL;
     reader_object *self = (reader_object *)op;
-    gvd_guard_init(&self->guard);
-    self->dtype = params.output.dtype;
-    gvd_error err = {0};
+    if (op) {
+        gvd_guard_init(&self->guard);
+        self->dtype = params.output.dtype;
+        if (create_core(state, &params, &self->reader) < 0 ||
+            open_core(state, self) < 0)
+            Py_CLEAR(op);
+    }
     PyThreadState *thread = PyEval_SaveThread();
-    int rc = gvd_reader_open(&params, &self->reader, &err);
+    gvd_input_unref(&params.input);
     PyEval_RestoreThread(thread);
-    if (rc < 0)
-        gvd_py_raise(PyType_GetModuleState(type), &err, params.url);
-    if (rc < 0 || copy_facts(self) < 0)
-        Py_CLEAR(op);
     return op;
 }
 
@@ -170,6 +120,16 @@ gvd_reader *gvd_py_reader_enter(PyObject *op)
     return self->reader;
 }
 
+static void close_reader(PyObject *op)
+{
+    reader_object *self = (reader_object *)op;
+    if (!gvd_guard_close(&self->guard))
+        return;
+    if (self->reader)
+        gvd_reader_abort(self->reader);
+    gvd_py_reader_leave(op);
+}
+
 static void reader_dealloc(PyObject *op)
 {
     reader_object *self = (reader_object *)op;
@@ -177,8 +137,7 @@ static void reader_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     PyObject *kind, *value, *traceback;
     PyErr_Fetch(&kind, &value, &traceback);
-    if (gvd_guard_close(&self->guard))
-        gvd_py_reader_leave(op);
+    close_reader(op);
     PyErr_Restore(kind, value, traceback);
     Py_CLEAR(self->time_base);
     Py_CLEAR(self->device);
@@ -324,14 +283,11 @@ static PyObject *reader_build_index(PyObject *op, PyObject *args)
     gvd_reader *reader = gvd_py_reader_enter(op);
     if (!reader)
         return NULL;
-    gvd_error err = {0};
-    PyThreadState *thread = PyEval_SaveThread();
-    int rc = gvd_reader_build_index(reader, timeout_ms, &err);
-    PyEval_RestoreThread(thread);
+    int rc = gvd_py_call_index(gvd_py_state_of(op), reader, timeout_ms);
     gvd_py_reader_leave(op);
-    if (rc < 0)
-        return gvd_py_raise(gvd_py_state_of(op), &err, NULL);
-    return PyErr_CheckSignals() < 0 ? NULL : PyBool_FromLong(rc == GVD_OK);
+    if (rc < 0 || PyErr_CheckSignals() < 0)
+        return NULL;
+    return PyBool_FromLong(rc == GVD_OK);
 }
 
 static PyObject *reader_set_index(PyObject *op, PyObject *object)
@@ -361,9 +317,7 @@ static PyObject *reader_index(PyObject *op, void *Py_UNUSED(closure))
 
 static PyObject *reader_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    reader_object *self = (reader_object *)op;
-    if (gvd_guard_close(&self->guard))
-        gvd_py_reader_leave(op);
+    close_reader(op);
     return Py_NewRef(Py_None);
 }
 
@@ -372,23 +326,10 @@ static PyObject *reader_media(PyObject *op, void *Py_UNUSED(closure))
     gvd_reader *reader = gvd_py_reader_enter(op);
     if (!reader)
         return NULL;
-    PyThreadState *thread = PyEval_SaveThread();
-    const gvd_media *media = gvd_reader_media(reader);
-    PyEval_RestoreThread(thread);
-    PyObject *dict = media_dict(media);
+    const gvd_media *media = gvd_py_call_media(gvd_py_state_of(op), reader);
+    PyObject *dict = media ? gvd_py_media_dict(media) : NULL;
     gvd_py_reader_leave(op);
     return dict;
-}
-
-static PyObject *media_list(const gvd_media *streams, int count)
-{
-    PyObject *list = PyList_New(count);
-    for (int i = 0; list && i < count; i++) {
-        PyObject *dict = media_dict(&streams[i]);
-        if (!dict || PyList_SetItem(list, i, dict) < 0)
-            Py_CLEAR(list);
-    }
-    return list;
 }
 
 static PyObject *reader_streams(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -396,15 +337,7 @@ static PyObject *reader_streams(PyObject *op, PyObject *Py_UNUSED(ignored))
     gvd_reader *reader = gvd_py_reader_enter(op);
     if (!reader)
         return NULL;
-    gvd_error err = {0};
-    gvd_media *streams = NULL;
-    int count = 0;
-    PyThreadState *thread = PyEval_SaveThread();
-    int rc = gvd_reader_streams(reader, &streams, &count, &err);
-    PyEval_RestoreThread(thread);
-    PyObject *list = rc < 0 ? gvd_py_raise(gvd_py_state_of(op), &err, NULL)
-                            : media_list(streams, count);
-    free(streams);
+    PyObject *list = gvd_py_call_streams(gvd_py_state_of(op), reader);
     gvd_py_reader_leave(op);
     return list;
 }
@@ -476,9 +409,9 @@ static int reader_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static PyType_Slot reader_slots[] = {
-    {Py_tp_doc, "Reader(url, *, stream_index, device_type, device_id, output, "
-                "sessions, memory_limit, ca_file, apply_rotation, "
-                "allow_inexact)\n--\n\nAn open video."},
+    {Py_tp_doc, "Reader(url, source, *, stream_index, device_type, device_id, "
+                "output, sessions, memory_limit, protocols, ca_file, timeout, "
+                "max_pixels, follow, apply_rotation, allow_inexact)\n--\n\nAn open video."},
     {Py_tp_new, reader_new},
     {Py_tp_dealloc, reader_dealloc},
     {Py_tp_methods, reader_methods},

@@ -1,0 +1,237 @@
+"""Servers: sound ones are read like files, all others end in a typed error in
+time, and no playlist reaches further than it may."""
+
+import itertools
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Clips
+from servers import Server, serving
+
+import gvdecode
+
+CLIPS = ["h264.mp4", "h264.ts", "vp9.webm", "long.mp4"]
+
+
+@pytest.fixture
+def server(clips: Clips, tmp_path: Path) -> Iterator[Server]:
+    for name in CLIPS:
+        shutil.copy(clips.path(name), tmp_path / name)
+    (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(5).bytes(100_000))
+    with serving(tmp_path) as running:
+        yield running
+
+
+def read(source: str, **options: object) -> np.ndarray:
+    with gvdecode.VideoDecoder(source, device="cpu", **options) as video:
+        return np.concatenate([batch.numpy() for batch in video.batches(16)])
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [
+        *itertools.product(["whole", "part"], CLIPS),
+        ("plain", "h264.ts"),
+        ("plain", "vp9.webm"),
+    ],
+)
+def test_a_web_server_gives_what_the_file_has(
+    server: Server, clips: Clips, mode: str, name: str
+) -> None:
+    want = read(str(clips.path(name)))
+    got = read(server.url(f"{mode}/{name}"), timeout=20)
+    assert np.array_equal(got, want)
+
+
+def test_frames_of_a_web_server_by_number(server: Server, clips: Clips) -> None:
+    numbers = [300, 5, 5, 399]
+    with gvdecode.VideoDecoder(clips.path("long.mp4"), device="cpu") as video:
+        want = video.get_frames_at(numbers).numpy()
+    with gvdecode.VideoDecoder(server.url("whole/long.mp4"), device="cpu") as video:
+        assert np.array_equal(video.get_frames_at(numbers).numpy(), want)
+        assert len(video) == 400
+        assert video.metadata.codec == "h264"
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("stall/h264.mp4", gvdecode.TimeoutError),
+        ("stall/h264.ts", gvdecode.TimeoutError),
+        ("trickle/h264.ts", gvdecode.TimeoutError),
+        ("round/h264.mp4", gvdecode.OpenError),
+        ("whole/noise.mp4", gvdecode.OpenError),
+        ("refuse/h264.mp4", gvdecode.OpenError),
+        # Its index is at the end, and the server knows no ranges.
+        ("plain/h264.mp4", gvdecode.DecodeError),
+    ],
+)
+def test_an_unsound_server_is_an_error_in_time(
+    server: Server, path: str, error: type[Exception]
+) -> None:
+    start = time.monotonic()
+    with pytest.raises(error, match=path):
+        read(server.url(path), timeout=1)
+    assert time.monotonic() - start < 2
+
+
+def test_what_is_cut_off_is_no_end(server: Server) -> None:
+    start = time.monotonic()
+    with pytest.raises(gvdecode.Error, match=r"broken/h264\.ts"):
+        read(server.url("broken/h264.ts"), timeout=1.5)
+    assert time.monotonic() - start < 2.5
+
+
+def test_a_server_that_accepts_and_says_nothing(server: Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        for scheme in ("http", "rtsp", "tcp"):
+            start = time.monotonic()
+            with pytest.raises(gvdecode.TimeoutError, match="timeout="):
+                gvdecode.VideoDecoder(f"{scheme}://127.0.0.1:{port}/a", timeout=0.5)
+            assert time.monotonic() - start < 1.5
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    with pytest.raises(gvdecode.OpenError, match="refused"):
+        gvdecode.VideoDecoder(f"tcp://127.0.0.1:{port}", timeout=5)
+
+
+def test_close_ends_a_wait_for_a_server(server: Server) -> None:
+    enough_to_open = (server.folder / "h264.ts").read_bytes() * 20
+    (server.folder / "many.ts").write_bytes(enough_to_open)
+    video = gvdecode.VideoDecoder(server.url("stall/many.ts"), device="cpu", timeout=20)
+    errors: list[BaseException] = []
+
+    def read_on() -> None:
+        try:
+            for _ in video.batches(16):
+                pass
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=read_on)
+    thread.start()
+    time.sleep(0.5)
+    start = time.monotonic()
+    video.close()
+    thread.join(5)
+    assert time.monotonic() - start < 0.5
+    assert [type(error) for error in errors] == [gvdecode.ClosedError]
+
+
+def test_a_tcp_stream_is_read_once(clips: Clips) -> None:
+    data = clips.path("h264.ts").read_bytes()
+    want = read(str(clips.path("h264.ts")))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def send() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(data)
+
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with gvdecode.VideoDecoder(url, device="cpu", timeout=10) as video:
+            with pytest.raises(gvdecode.UnsupportedError, match="a live stream"):
+                len(video)
+            got = np.concatenate([batch.numpy() for batch in video.batches(16)])
+            with pytest.raises(gvdecode.UnsupportedError, match="only once"):
+                video.batches(16)
+        thread.join()
+    assert np.array_equal(got, want)
+
+
+# --- protocols and playlists ---
+
+
+def playlist(*segments: str) -> str:
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:4", "#EXT-X-PLAYLIST-TYPE:VOD"]
+    for segment in segments:
+        lines += ["#EXTINF:2,", segment]
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def test_an_hls_playlist_may_name_files_of_its_server(
+    server: Server, clips: Clips
+) -> None:
+    (server.folder / "list.m3u8").write_text(playlist("../whole/h264.ts"))
+    got = read(server.url("whole/list.m3u8"), timeout=10)
+    assert np.array_equal(got, read(str(clips.path("h264.ts"))))
+
+
+@pytest.mark.parametrize("other", ["host", "file", "concat"])
+def test_a_playlist_reaches_no_further(server: Server, other: str) -> None:
+    segment = {
+        "host": server.url("whole/h264.ts", "localhost"),
+        "file": f"file://{server.folder}/h264.ts",
+        "concat": f"concat:{server.folder}/h264.ts",
+    }[other]
+    (server.folder / "list.m3u8").write_text(playlist(segment))
+    with pytest.raises(gvdecode.Error, match="list"):
+        read(server.url("whole/list.m3u8"), timeout=3)
+    assert server.asked == ["/whole/list.m3u8"] * len(server.asked)
+
+
+def test_protocols_allow_another_host(server: Server, clips: Clips) -> None:
+    segment = server.url("whole/h264.ts", "localhost")
+    (server.folder / "list.m3u8").write_text(playlist(segment))
+    got = read(server.url("whole/list.m3u8"), protocols=["http"], timeout=10)
+    assert np.array_equal(got, read(str(clips.path("h264.ts"))))
+
+
+@pytest.mark.parametrize("kind", ["hls", "concat"])
+def test_a_local_playlist_needs_protocols(
+    server: Server, clips: Clips, kind: str
+) -> None:
+    path = server.folder / "list.txt"
+    path.write_text(
+        playlist("h264.ts")
+        if kind == "hls"
+        else "ffconcat version 1.0\nfile h264.ts\n"
+    )
+    with pytest.raises(gvdecode.UnsupportedError, match=r"playlist.*protocols="):
+        gvdecode.VideoDecoder(path)
+    with pytest.raises(gvdecode.UnsupportedError, match="playlist"):
+        gvdecode.VideoDecoder(path.read_bytes())
+    got = read(str(path), protocols="file")
+    assert np.array_equal(got, read(str(clips.path("h264.ts"))))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "concat://a|b",
+        "subfile://x",
+        "data://x",
+        "cache://x",
+        "crypto://x",
+        "ftp://h/x.mp4",
+    ],
+)
+def test_other_protocols_must_be_allowed(url: str) -> None:
+    with pytest.raises(gvdecode.UnsupportedError, match="protocols="):
+        gvdecode.VideoDecoder(url)
+
+
+def test_a_url_must_be_of_the_protocols(server: Server) -> None:
+    with pytest.raises(gvdecode.UnsupportedError, match='"http" is not in'):
+        gvdecode.VideoDecoder(server.url("whole/h264.mp4"), protocols=["https"])
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("protocols", [[], ["HTTP"], ["a,b"], [b"http"], ""])
+def test_bad_protocols_are_a_value_error(protocols: object) -> None:
+    with pytest.raises(ValueError, match="protocols must be"):
+        gvdecode.VideoDecoder("film.mp4", protocols=protocols)
+    with pytest.raises(TypeError, match="protocols must be"):
+        gvdecode.VideoDecoder("film.mp4", protocols=5)

@@ -1,0 +1,386 @@
+"""Sources that are no paths: bytes in memory, and objects that read."""
+
+import gc
+import io
+import os
+import sys
+import threading
+import time
+import weakref
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Clips
+
+import gvdecode
+
+CLIPS = ["h264.mp4", "hevc_open.mp4", "h264.ts", "vp9.webm", "mpeg4.avi", "h264.h264"]
+
+
+class Reads:
+    """No more than read(), and seek() where it can."""
+
+    def __init__(self, data: bytes, most: int = 1 << 30) -> None:
+        self.file = io.BytesIO(data)
+        self.most = most
+        self.calls = 0
+
+    def read(self, size: int) -> bytes:
+        self.calls += 1
+        return self.file.read(min(size, self.most))
+
+
+class Seeks(Reads):
+    def seek(self, offset: int, whence: int = 0) -> None:  # and tells by tell()
+        self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+
+def mapped(data: bytes) -> object:
+    import mmap
+
+    memory = mmap.mmap(-1, len(data))
+    memory.write(data)
+    return memory
+
+
+MEMORIES: list[Callable[[bytes], object]] = [
+    bytes,
+    bytearray,
+    memoryview,
+    lambda data: np.frombuffer(data, dtype=np.uint8),
+    lambda data: array("B", data),
+    mapped,
+]
+OBJECTS: list[Callable[[bytes], object]] = [
+    io.BytesIO,
+    lambda data: io.BufferedReader(io.BytesIO(data)),
+    Seeks,
+    lambda data: Seeks(data, 777),
+]
+
+
+def read(source: object, device: str = "cpu", **options: object) -> np.ndarray:
+    with gvdecode.VideoDecoder(
+        source, device=device, fallback="silent", **options
+    ) as video:
+        return np.concatenate([batch.numpy() for batch in video.batches(7)])
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("make", MEMORIES + OBJECTS)
+def test_a_source_gives_what_the_file_has(
+    clips: Clips, device: str, name: str, make: Callable[[bytes], object]
+) -> None:
+    path = clips.path(name)
+    source = make(path.read_bytes())
+    assert np.array_equal(read(source, device), read(path, device))
+
+
+@pytest.mark.parametrize("make", MEMORIES + OBJECTS)
+def test_frames_by_number_of_a_source(
+    clips: Clips, device: str, make: Callable[[bytes], object]
+) -> None:
+    path = clips.path("h264_open.mp4")
+    with gvdecode.VideoDecoder(path, device=device) as video:
+        numbers = [len(video) - 1, 3, 3, 20]
+        want = video.get_frames_at(numbers).numpy()
+    source = make(path.read_bytes())
+    with gvdecode.VideoDecoder(source, device=device) as video:
+        assert np.array_equal(video.get_frames_at(numbers).numpy(), want)
+        again = np.concatenate([batch.numpy() for batch in video.batches(9)])
+        assert np.array_equal(again[numbers], want)
+        assert video.metadata.num_frames == len(video)
+
+
+def test_a_torch_tensor_is_a_source(clips: Clips) -> None:
+    torch = pytest.importorskip("torch")
+    path = clips.path("h264.mp4")
+    tensor = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+    assert np.array_equal(read(tensor), read(path))
+
+
+def test_a_file_that_is_open(clips: Clips) -> None:
+    path = clips.path("h264.mp4")
+    with open(path, "rb") as file:
+        file.read(100)
+        video = gvdecode.VideoDecoder(file)
+        assert str(path) in repr(video)
+        assert np.array_equal(read(file), read(path))
+
+
+def test_without_seek_it_is_read_once(clips: Clips) -> None:
+    path = clips.path("h264.ts")
+    with gvdecode.VideoDecoder(Reads(path.read_bytes()), device="cpu") as video:
+        with pytest.raises(gvdecode.UnsupportedError, match=r"without seek\(\)"):
+            len(video)
+        got = np.concatenate([batch.numpy() for batch in video.batches(7)])
+        assert np.array_equal(got, read(path))
+        with pytest.raises(gvdecode.UnsupportedError, match="only once"):
+            video.batches(7)
+
+
+def test_an_unseekable_file_is_not_sought(clips: Clips) -> None:
+    path = clips.path("h264.ts")
+    ours, theirs = os.pipe()
+    data = path.read_bytes()
+    writer = threading.Thread(target=lambda: write_all(theirs, data))
+    writer.start()
+    with open(ours, "rb") as file:
+        got = read(file)
+    writer.join()
+    assert np.array_equal(got, read(path))
+
+
+def write_all(handle: int, data: bytes) -> None:
+    with open(handle, "wb") as file:
+        file.write(data)
+
+
+# --- memory ---
+
+
+def test_bytes_are_not_copied_and_kept(clips: Clips) -> None:
+    data = bytearray(clips.path("h264.mp4").read_bytes())
+    video = gvdecode.VideoDecoder(data, device="cpu")
+    with pytest.raises(BufferError):
+        data.extend(b"more")
+    batches = video.batches(4)
+    first = next(batches)
+    del batches, video, first
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            data.extend(b"more")
+            break
+        except BufferError:
+            time.sleep(0.01)
+    else:
+        pytest.fail("the memory is still held")
+
+
+def test_an_object_is_let_go_of(clips: Clips) -> None:
+    source = Seeks(clips.path("h264.mp4").read_bytes())
+    alive = weakref.ref(source)
+    read(source)
+    del source
+    deadline = time.monotonic() + 10
+    while alive() is not None and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert alive() is None
+
+
+def test_references_are_as_many_as_before(clips: Clips) -> None:
+    data = clips.path("h264.mp4").read_bytes()
+    before = sys.getrefcount(data)
+    for _ in range(20):
+        read(data)
+    gc.collect()
+    assert sys.getrefcount(data) <= before + 1
+
+
+def test_an_index_of_a_file_is_that_of_its_bytes(clips: Clips, tmp_path: Path) -> None:
+    path = clips.path("h264.mp4")
+    saved = tmp_path / "index.npz"
+    gvdecode.VideoDecoder(path).index.save(saved)
+    assert len(gvdecode.VideoDecoder(path.read_bytes(), index=saved)) == len(
+        gvdecode.VideoDecoder(path)
+    )
+    other = clips.path("hevc_open.mp4").read_bytes()
+    with pytest.raises(ValueError, match="another video"):
+        gvdecode.VideoDecoder(other, index=saved)
+
+
+# --- what is wrong ---
+
+
+@pytest.mark.parametrize("source", [123, io.StringIO("film"), None, 1.5, object()])
+def test_what_is_no_source_is_a_type_error(source: object) -> None:
+    with pytest.raises(TypeError, match="source must be a path or URL"):
+        gvdecode.VideoDecoder(source)
+
+
+def test_a_file_of_text_is_a_type_error(tmp_path: Path) -> None:
+    path = tmp_path / "film.txt"
+    path.write_text("film")
+    with open(path) as file, pytest.raises(TypeError, match="binary mode"):
+        gvdecode.VideoDecoder(file)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(8, np.int16), np.zeros((4, 4), np.uint8)[:, ::2]]
+)
+def test_an_array_must_be_bytes_in_one_piece(array: np.ndarray) -> None:
+    with pytest.raises(TypeError, match="contiguous bytes"):
+        gvdecode.VideoDecoder(array)
+
+
+@pytest.mark.parametrize("source", [b"", b"film.mp4", bytes(9999), io.BytesIO()])
+def test_bytes_that_are_no_video(source: object) -> None:
+    with pytest.raises(gvdecode.OpenError, match="no video"):
+        gvdecode.VideoDecoder(source)
+
+
+class Faulty(Seeks):
+    """Does `fault` from the call of that number on."""
+
+    def __init__(self, data: bytes, call: int, fault: Callable[[int], bytes]) -> None:
+        super().__init__(data, 1000)
+        self.call, self.fault = call, fault
+
+    def read(self, size: int) -> bytes:
+        data = super().read(size)
+        return self.fault(size) if self.calls > self.call else data
+
+
+def fail(_: int) -> bytes:
+    raise KeyError("the reader's own")
+
+
+@pytest.mark.parametrize("call", [0, 30])
+def test_an_exception_of_read_comes_out_as_it_is(clips: Clips, call: int) -> None:
+    source = Faulty(clips.path("h264.ts").read_bytes(), call, fail)
+    with pytest.raises(KeyError, match="the reader's own") as caught:
+        read(source)
+    assert "fail" in [entry.name for entry in caught.traceback]
+    calls = source.calls
+    time.sleep(0.1)
+    assert source.calls == calls
+
+
+@pytest.mark.parametrize("call", [0, 30])
+@pytest.mark.parametrize(
+    ("fault", "error", "text"),
+    [
+        (lambda size: bytes(size + 1), ValueError, "too many"),
+        (lambda _: "text", TypeError, "must return bytes, got str"),
+        (lambda _: None, TypeError, "must return bytes, got NoneType"),
+    ],
+)
+def test_read_must_give_bytes(
+    clips: Clips,
+    call: int,
+    fault: Callable[[int], bytes],
+    error: type[Exception],
+    text: str,
+) -> None:
+    source = Faulty(clips.path("h264.ts").read_bytes(), call, fault)
+    with pytest.raises(error, match=text):
+        read(source)
+
+
+def test_read_that_waits_holds_up_nobody(clips: Clips) -> None:
+    """Other threads run, and close() and timeout= do not wait for it either."""
+    over = threading.Event()
+
+    def wait(_: int) -> bytes:
+        over.wait(30)
+        return b""
+
+    data = clips.path("h264.ts").read_bytes()
+    try:
+        start = time.monotonic()
+        with pytest.raises(gvdecode.TimeoutError, match="<Faulty>"):
+            gvdecode.VideoDecoder(Faulty(data, 0, wait), timeout=0.3)
+        with pytest.raises(gvdecode.TimeoutError, match=r"0\.3 seconds"):
+            read(Faulty(data * 20, 300, wait), timeout=0.3)
+        assert time.monotonic() - start < 3
+        video = gvdecode.VideoDecoder(Faulty(data * 20, 300, wait), device="cpu")
+        errors: list[BaseException] = []
+        thread = threading.Thread(target=collect, args=(video, errors))
+        thread.start()
+        time.sleep(0.5)
+        start = time.monotonic()
+        video.close()
+        thread.join(5)
+        assert time.monotonic() - start < 0.3
+        assert [type(error) for error in errors] == [gvdecode.ClosedError]
+    finally:
+        over.set()
+
+
+def collect(video: gvdecode.VideoDecoder, errors: list[BaseException]) -> None:
+    try:
+        for _ in video.batches(7):
+            pass
+    except BaseException as error:
+        errors.append(error)
+
+
+# --- limits, and files that grow ---
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_a_bad_timeout_is_a_value_error(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be"):
+        gvdecode.VideoDecoder("film.mp4", timeout=timeout)
+    with pytest.raises(TypeError, match="timeout must be"):
+        gvdecode.VideoDecoder("film.mp4", timeout="1")
+
+
+def test_pictures_larger_than_max_pixels(clips: Clips) -> None:
+    path = clips.path("h264.mp4")
+    size = gvdecode.VideoDecoder(path).metadata
+    pixels = size.width * size.height
+    read(path, max_pixels=pixels)
+    with pytest.raises(gvdecode.UnsupportedError, match=r"h264\.mp4.*max_pixels"):
+        gvdecode.VideoDecoder(path, max_pixels=pixels - 1)
+
+
+@pytest.mark.parametrize("kind", ["file", "fifo"])
+def test_a_file_that_grows_is_followed(
+    clips: Clips, tmp_path: Path, kind: str
+) -> None:
+    data = clips.path("h264.ts").read_bytes() * 6
+    path = tmp_path / "film.ts"
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"")
+    stop = threading.Event()
+
+    def write() -> None:
+        for at in range(0, len(data), len(data) // 8):
+            with open(path, "ab") as file:  # a FIFO's writer comes and goes
+                file.write(data[at : at + len(data) // 8])
+            if stop.wait(0.05):
+                return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    frames = 0
+    try:
+        with gvdecode.VideoDecoder(
+            path, device="cpu", follow=True, timeout=1
+        ) as video:
+            with pytest.raises(gvdecode.UnsupportedError, match="follow=True"):
+                len(video)
+            with pytest.raises(gvdecode.TimeoutError, match=r"film\.ts"):
+                for batch in video.batches(4):
+                    frames += len(batch)
+    finally:
+        stop.set()
+        writer.join()
+    path.unlink()
+    path.write_bytes(data)
+    whole = sum(len(batch) for batch in gvdecode.VideoDecoder(path).batches(4))
+    # What the last packet is only its successor tells.
+    assert whole - 4 <= frames <= whole
+    assert frames > whole * 3 / 4
+
+
+def test_file_urls(clips: Clips, tmp_path: Path) -> None:
+    path = tmp_path / "a film%.mp4"
+    path.write_bytes(clips.path("h264.mp4").read_bytes())
+    for host in ("", "localhost"):
+        url = f"file://{host}{path}".replace("%", "%25").replace(" ", "%20")
+        assert np.array_equal(read(url), read(path))
+    with pytest.raises(ValueError, match="this machine"):
+        gvdecode.VideoDecoder("file://elsewhere/film.mp4")
