@@ -34,6 +34,7 @@ struct gvd_assembler {
     draft *head, *tail;
     int drafts;
     bool stopped;
+    bool wanted; // somebody waits for a batch
     int end; // GVD_OK while frames come, then GVD_EOF or an error
     gvd_error end_error;
     int convert_status;
@@ -148,6 +149,7 @@ static void complete_draft(gvd_assembler *a)
     shape[0] = d->batch->count;
     gvd_tensor_set_shape(d->batch->tensor, GVD_MAX_DIMS, shape);
     d->complete = true;
+    a->wanted = false;
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
 }
@@ -245,6 +247,15 @@ static void drop_draft(gvd_assembler *a)
     pthread_mutex_unlock(&a->lock);
 }
 
+// Frames that are taken before they are wanted grow old.
+static void wait_until_wanted(gvd_assembler *a)
+{
+    pthread_mutex_lock(&a->lock);
+    while (a->params.on_demand && !a->wanted && !a->stopped)
+        pthread_cond_wait(&a->changed, &a->lock);
+    pthread_mutex_unlock(&a->lock);
+}
+
 static void *assemble(void *assembler)
 {
     gvd_assembler *a = assembler;
@@ -252,6 +263,7 @@ static void *assemble(void *assembler)
     int rc = GVD_OK;
     while (rc == GVD_OK) {
         gvd_delivery delivery;
+        wait_until_wanted(a);
         rc = gvd_presenter_next(a->params.presenter, -1, &delivery, &err);
         if (rc == GVD_OK)
             rc = place_frame(a, &delivery, &err);
@@ -324,6 +336,10 @@ int gvd_assembler_next(gvd_assembler *assembler, int timeout_ms,
     bool timed_out = timeout_ms == 0;
     pthread_mutex_lock(&a->lock);
     int rc = try_take_locked(a, out, err);
+    if (rc == GVD_AGAIN && !(a->head && a->head->complete)) {
+        a->wanted = true;
+        pthread_cond_broadcast(&a->changed);
+    }
     while (rc == GVD_AGAIN && !timed_out) {
         double since = gvd_seconds();
         bool filled = a->head && a->head->complete;

@@ -1,7 +1,8 @@
 // Frames of a presenter, converted by its workers into batches of host memory.
 //
 // A thread of its own gives every frame its place in a batch as soon as its
-// turn comes, so that conversion runs ahead of the caller, on all cores.
+// turn comes, so that conversion runs ahead of the caller, on all cores; or, on
+// demand, once the caller waits for a batch.
 #pragma once
 
 #include "batch.h"
@@ -16,6 +17,7 @@ typedef struct gvd_assembler_params {
     gvd_conversions *conversions;
     bool transposed;    // width and height change places
     gvd_target *target; // of the only batch; may be empty
+    bool on_demand;     // the frames are to be as new as can be
 } gvd_assembler_params;
 
 int gvd_assembler_create(const gvd_assembler_params *params,

@@ -77,6 +77,20 @@ static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
     }
 }
 
+// One decoder, which threads nothing and so keeps nothing back: GOPs that come
+// one after the other are decoded so, unless more sessions are asked for.
+static void choose_low_latency(const gvd_pass *pass, gvd_scheduler_params *p)
+{
+    const gvd_reader_params *params = &pass->reader->params;
+    if (params->sessions == 0) {
+        p->workers = 1;
+        p->workers_reason = "latency is to be low";
+    }
+    p->threads = p->workers;
+    p->early_workers = 0;
+    p->drop_beyond = params->drop_oldest ? pass->batch_size : 0;
+}
+
 static int create_scheduler(gvd_pass *pass, gvd_error *err)
 {
     gvd_reader *r = pass->reader;
@@ -97,11 +111,13 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .frame_bytes = gvd_frame_expected_bytes(r, media),
         .frames_ahead = pass->request ? gvd_request_size(pass->request)
                                       : media->header_frames,
-        .keeps_times = pass->request,
+        .keeps_times = pass->request || r->params.low_latency,
         .longest_first = pass->request &&
                          gvd_request_count(pass->request) <= pass->batch_size,
     };
     choose_workers(pass, &p);
+    if (r->params.low_latency && !pass->request)
+        choose_low_latency(pass, &p);
     int rc = gvd_scheduler_create(&p, &pass->scheduler, err);
     // To ask takes a while: decoding has begun meanwhile.
     if (rc == GVD_OK && p.memory_limit <= 0)
@@ -131,6 +147,7 @@ static int create_stages(gvd_pass *pass, gvd_error *err)
         .conversions = &r->conversions,
         .transposed = r->orientation & GVD_TRANSPOSE,
         .target = &pass->target,
+        .on_demand = r->params.low_latency && !pass->request,
     };
     return gvd_assembler_create(&p, &pass->assembler, err);
 }

@@ -3,10 +3,10 @@
 static int next_of_all(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
                        gvd_error *err)
 {
-    *out = (gvd_delivery){.number = p->presented, .place_count = 1};
+    *out = (gvd_delivery){.place_count = 1};
     int rc = gvd_scheduler_next(p->scheduler, timeout_ms, &out->frame, err);
     if (rc == GVD_OK)
-        out->frame->number = p->presented++;
+        out->number = out->frame->number;
     return rc;
 }
 

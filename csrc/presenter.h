@@ -13,7 +13,6 @@ typedef struct gvd_presenter {
     gvd_scheduler *scheduler; // NULL where nothing has to be decoded
     gvd_request *request;     // or NULL: every frame
     gvd_frame_cache *cache;   // takes what a request got, or NULL
-    int64_t presented;
 } gvd_presenter;
 
 // GVD_OK with a frame that is the caller's, GVD_EOF, an error, or GVD_AGAIN

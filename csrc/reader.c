@@ -22,6 +22,7 @@ static int open_source(const gvd_reader *reader, bool full_probe,
         .max_pixels = reader->params.max_pixels,
         .timeout = reader->params.timeout,
         .follow = reader->params.follow,
+        .low_latency = reader->params.low_latency,
         .full_probe = full_probe,
         .stopped = &reader->stopped,
     };

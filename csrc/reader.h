@@ -31,6 +31,8 @@ typedef struct gvd_reader_params {
     double timeout;        // seconds that a wait may take, or 0: no limit
     int64_t max_pixels;    // of a picture, or 0: no limit
     bool follow;           // the file is still written to
+    bool low_latency;      // each frame as soon as the decoder has it
+    bool drop_oldest;      // where more than a batch of them waits
 } gvd_reader_params;
 
 typedef struct gvd_batch {

@@ -147,10 +147,18 @@ static int finish_locked(const gvd_scheduler *s, gvd_error *err)
     return GVD_EOF;
 }
 
-static gvd_frame *pop_frame_locked(gvd_scheduler *s, gvd_job *job)
+gvd_frame *gvd_scheduler_pop_locked(gvd_scheduler *scheduler, gvd_job *job)
 {
     gvd_frame *frame = gvd_job_pop_frame(job);
-    s->held_bytes -= gvd_frame_bytes(frame);
+    scheduler->held_bytes -= gvd_frame_bytes(frame);
+    scheduler->held_frames--;
+    frame->number = scheduler->next_number++;
+    return frame;
+}
+
+static gvd_frame *take_frame_locked(gvd_scheduler *s, gvd_job *job)
+{
+    gvd_frame *frame = gvd_scheduler_pop_locked(s, job);
     s->stats.frames++;
     s->stats.corrupt_frames += frame->corrupt;
     if (!s->params.keeps_times)
@@ -175,7 +183,7 @@ static int try_next_locked(gvd_scheduler *s, gvd_frame **out, gvd_error *err)
             pthread_cond_signal(&s->feed);
             return GVD_AGAIN;
         }
-        *out = pop_frame_locked(s, job);
+        *out = take_frame_locked(s, job);
         return GVD_OK;
     }
     if (job->state != GVD_JOB_DONE)

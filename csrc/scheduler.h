@@ -46,6 +46,7 @@ typedef struct gvd_scheduler_params {
     int64_t frame_bytes;        // about, until frames tell
     int64_t frames_ahead;       // to be decoded in all, about; 0: unknown
     bool keeps_times;           // frames keep the pts of their packets
+    int drop_beyond;            // frames that wait: the oldest go; 0: none
     bool longest_first;         // all frames are awaited, not the first
 } gvd_scheduler_params;
 

@@ -74,6 +74,8 @@ struct gvd_scheduler {
     int running_jobs;
     int64_t longest_job; // shown packets
     int64_t queued_bytes, held_bytes, frame_bytes;
+    int64_t held_frames; // that wait their turn
+    int64_t next_number; // of the frames in presentation order
     int64_t decode_errors;
     int64_t jobs_done, jobs_redone;
     const char *fewer_reason;
@@ -90,6 +92,9 @@ int gvd_worker_emit(void *worker, gvd_frame *frame);
 // Decodes the worker's job from its next packet on to its end.
 int gvd_worker_decode(gvd_worker *worker, const gvd_backend *backend,
                       gvd_session *session);
+
+// The job's next frame, which waits no more.
+gvd_frame *gvd_scheduler_pop_locked(gvd_scheduler *scheduler, gvd_job *job);
 
 // Wakes the workers if any of them waits.
 void gvd_scheduler_wake_locked(gvd_scheduler *scheduler);

@@ -254,13 +254,41 @@ static int choose_stream(gvd_source *s, int wanted, gvd_error *err)
 }
 
 
+// Where streams may come at any time, libavformat looks for them for seconds,
+// which a live source has to be waited for.
+#define SHORT_PROBE_US (AV_TIME_BASE / 5)
+
+static bool knows_videos(const AVFormatContext *format)
+{
+    bool known = true;
+    for (unsigned i = 0; i < format->nb_streams; i++)
+        if (gvd_stream_is_video(format->streams[i]))
+            known &= format->streams[i]->codecpar->width > 0 &&
+                     format->streams[i]->codecpar->format >= 0;
+    return known && count_videos(format) > 0;
+}
+
+static int find_streams(gvd_source *s, bool low_latency)
+{
+    AVFormatContext *format = s->format;
+    if (!low_latency)
+        return avformat_find_stream_info(format, NULL);
+    format->fps_probe_size = 0; // frames that would tell the rate
+    format->max_analyze_duration = SHORT_PROBE_US;
+    int code = avformat_find_stream_info(format, NULL);
+    format->max_analyze_duration = 0; // libavformat's own
+    return code < 0 || knows_videos(format)
+               ? code
+               : avformat_find_stream_info(format, NULL);
+}
+
 static int probe(gvd_source *s, const gvd_source_params *params, gvd_error *err)
 {
     s->stream.media.partial = !params->full_probe &&
                               count_videos(s->format) == 1 &&
                               gvd_media_read_header(s->format);
     if (!s->stream.media.partial) {
-        int code = avformat_find_stream_info(s->format, NULL);
+        int code = find_streams(s, params->low_latency);
         if (code < 0 || s->failure.code < 0)
             return gvd_source_fail(s, code, err);
     }

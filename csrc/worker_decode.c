@@ -113,6 +113,19 @@ static bool has_room_locked(const gvd_scheduler *s, const gvd_job *job,
     return job == s->head && job->frame_count < GVD_HEAD_FRAMES;
 }
 
+// For a consumer that is too slow for what it reads.
+static void drop_oldest_locked(gvd_scheduler *s)
+{
+    gvd_job *job = s->head;
+    while (job && job->frame_count == 0)
+        job = job->next;
+    if (!job)
+        return;
+    gvd_frame *frame = gvd_scheduler_pop_locked(s, job);
+    gvd_frame_unref(&frame);
+    s->stats.dropped_frames++;
+}
+
 static int store_locked(gvd_worker *w, gvd_frame *frame)
 {
     gvd_scheduler *s = w->scheduler;
@@ -124,7 +137,10 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
         gvd_frame_unref(&frame);
         return gvd_fail_closed(&w->error);
     }
+    if (s->params.drop_beyond > 0 && s->held_frames >= s->params.drop_beyond)
+        drop_oldest_locked(s);
     s->held_bytes += bytes;
+    s->held_frames++;
     if (s->held_bytes > s->stats.bytes_held_max)
         s->stats.bytes_held_max = s->held_bytes;
     if (bytes > s->frame_bytes)
@@ -136,8 +152,10 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
         gvd_scheduler_add_worker_locked(s);
     }
     int rc = gvd_job_push_frame(job, frame, &w->error);
-    if (rc < 0)
+    if (rc < 0) {
         s->held_bytes -= bytes;
+        s->held_frames--;
+    }
     if (job == s->head)
         pthread_cond_signal(&s->frames);
     return rc;

@@ -27,6 +27,8 @@ class Reader:
         timeout: float,
         max_pixels: int,
         follow: bool,
+        low_latency: bool,
+        drop_oldest: bool,
     ) -> Reader: ...
     @property
     def media(self) -> dict[str, Any]: ...

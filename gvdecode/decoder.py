@@ -122,6 +122,12 @@ class VideoDecoder(FrameAccess):
     max_pixels: of a picture; a stream with larger ones is `UnsupportedError`.
     follow: the file or FIFO is still written to: at its present end the reading
         waits for more, until `timeout`.
+    latency: "low" gives each frame as soon as the decoder has it, which is at
+        once where the stream has no B frames: one decoder, no thread ahead of
+        the caller, and times that are the packets' own.
+    drop: "oldest": where a caller is too slow for a live stream, no more than a
+        batch of frames waits; the oldest are left out, `Frame.number` counts
+        them and so does `stats.dropped_frames`.
     seek_mode: torchcodec's; "approximate" is as exact as "exact" here.
     num_ffmpeg_threads: torchcodec's; accepted and ignored, `sessions` counts.
 
@@ -174,6 +180,8 @@ class VideoDecoder(FrameAccess):
         protocols: str | Iterable[str] | None = None,
         max_pixels: SupportsIndex = MAX_PIXELS,
         follow: bool = False,
+        latency: Literal["normal", "low"] = "normal",
+        drop: Literal["oldest"] | None = None,
         seek_mode: Literal["exact", "approximate"] = "exact",
         num_ffmpeg_threads: SupportsIndex | None = None,
     ) -> None:
@@ -216,6 +224,8 @@ class VideoDecoder(FrameAccess):
             protocols=arguments.protocols(protocols),
             max_pixels=arguments.integer("max_pixels", max_pixels, 1, 2**62),
             follow=bool(follow),
+            low_latency=_is_low(latency, drop),
+            drop_oldest=drop is not None,
         )
         if given is not None:
             self._use_index(given)
@@ -451,6 +461,15 @@ def _optional(
     high: int = 2**31 - 1,
 ) -> int:
     return missing if value is None else arguments.integer(name, value, low, high)
+
+
+def _is_low(latency: str, drop: str | None) -> bool:
+    low = arguments.choice("latency", latency, ("normal", "low")) == "low"
+    if drop is not None:
+        arguments.choice("drop", drop, ("oldest",))
+        if not low:
+            raise ValueError(f'drop={drop!r} is for latency="low"')
+    return low
 
 
 def _sessions(value: SupportsIndex | Literal["auto"]) -> int:

@@ -20,6 +20,8 @@ class DecodeStats:
     """Frames decoded."""
     corrupt_frames: int = 0
     """Frames in which the decoder concealed damage."""
+    dropped_frames: int = 0
+    """Frames that `drop="oldest"` left out, since the caller was too slow."""
     fallback_frames: int = 0
     """Frames that the CPU decoded although the GPU was to."""
     bytes_held: int = 0

@@ -376,6 +376,37 @@ def test_a_file_that_grows_is_followed(
     assert frames > whole * 3 / 4
 
 
+@pytest.mark.parametrize("fate", ["dies", "falls silent", "never comes"])
+@pytest.mark.parametrize("share", [0.001, 0.5])
+def test_a_fifo_whose_writer_fails(
+    clips: Clips, tmp_path: Path, fate: str, share: float
+) -> None:
+    """It ends in time: with what had come, or with the error."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    data = clips.path("h264.ts").read_bytes()
+    over = threading.Event()
+
+    def write() -> None:
+        with open(fifo, "wb", buffering=0) as file:
+            file.write(data[: int(len(data) * share)])
+            if fate == "falls silent":
+                over.wait(30)
+
+    writer = threading.Thread(target=write, daemon=True)
+    if fate != "never comes":
+        writer.start()
+    start = time.monotonic()
+    if fate == "dies" and share > 0.1:
+        assert 0 < len(read(fifo, timeout=1)) < 36
+    else:
+        error = gvdecode.OpenError if fate == "dies" else gvdecode.TimeoutError
+        with pytest.raises(error, match="fifo"):
+            read(fifo, timeout=1)
+    assert time.monotonic() - start < 2
+    over.set()
+
+
 def test_file_urls(clips: Clips, tmp_path: Path) -> None:
     path = tmp_path / "a film%.mp4"
     path.write_bytes(clips.path("h264.mp4").read_bytes())

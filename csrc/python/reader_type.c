@@ -35,18 +35,21 @@ static int read_params(PyObject *args, PyObject *kwargs,
         "url",          "source",         "stream_index",  "device_type",
         "device_id",    "output",         "sessions",      "memory_limit",
         "protocols",    "ca_file",        "timeout",       "max_pixels",
-        "follow",       "apply_rotation", "allow_inexact", NULL};
-    int follow, upright, inexact;
+        "follow",       "low_latency",    "drop_oldest",   "apply_rotation",
+        "allow_inexact", NULL};
+    int follow, low, drop, upright, inexact;
     PyObject *output;
     long long memory_limit, max_pixels;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "yO$iiiO!iLzzdLppp:Reader", names, &params->url,
+            args, kwargs, "yO$iiiO!iLzzdLppppp:Reader", names, &params->url,
             source, &params->stream_index, &params->device.type,
             &params->device.id, &PyDict_Type, &output, &params->sessions,
             &memory_limit, &params->protocols, &params->ca_file,
-            &params->timeout, &max_pixels, &follow, &upright, &inexact))
+            &params->timeout, &max_pixels, &follow, &low, &drop, &upright, &inexact))
         return -1;
     params->follow = follow;
+    params->low_latency = low;
+    params->drop_oldest = drop;
     params->upright = upright;
     params->allow_inexact = inexact;
     params->memory_limit = memory_limit;
@@ -411,7 +414,7 @@ static int reader_traverse(PyObject *op, visitproc visit, void *arg)
 static PyType_Slot reader_slots[] = {
     {Py_tp_doc, "Reader(url, source, *, stream_index, device_type, device_id, "
                 "output, sessions, memory_limit, protocols, ca_file, timeout, "
-                "max_pixels, follow, apply_rotation, allow_inexact)\n--\n\nAn open video."},
+                "max_pixels, follow, low_latency, drop_oldest, apply_rotation, allow_inexact)\n--\n\nAn open video."},
     {Py_tp_new, reader_new},
     {Py_tp_dealloc, reader_dealloc},
     {Py_tp_methods, reader_methods},

@@ -65,6 +65,7 @@ static void init_conversions(gvd_conversions *conversions,
     gvd_conversions_init(conversions, &output, GVD_UPRIGHT);
 }
 
+// Depth 0: on demand.
 static gvd_assembler *assemble(gvd_presenter *presenter, int batch_size,
                                int depth, gvd_conversions *conversions)
 {
@@ -72,9 +73,10 @@ static gvd_assembler *assemble(gvd_presenter *presenter, int batch_size,
     gvd_assembler_params params = {
         .presenter = presenter,
         .batch_size = batch_size,
-        .depth = depth,
+        .depth = depth ? depth : 1,
         .conversions = conversions,
         .target = &none,
+        .on_demand = depth == 0,
     };
     gvd_assembler *a = NULL;
     gvd_error err;
@@ -202,6 +204,32 @@ static void test_no_more_batches_than_the_depth(void)
     }
 }
 
+// Each batch is begun when somebody asks for it.
+static void test_on_demand_nothing_is_taken_ahead(void)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        test_begin("on demand", seed, 20);
+        uint64_t state = seed;
+        run r;
+        start_run(&r, &state, 1 + draw_below(&state, 5), 0);
+        gvd_stats stats;
+        gvd_batch *batch = NULL;
+        int rc;
+        do {
+            usleep(500);
+            gvd_scheduler_stats(r.scheduler, &stats);
+            // One more was taken where it is of another size.
+            REQUIRE(stats.frames <= r.given + (size_changes_at >= 0));
+            rc = next_batch(&r, &state, &batch);
+            if (rc == GVD_OK)
+                check_batch(&r, batch);
+            gvd_batch_free(&batch);
+        } while (rc == GVD_OK);
+        REQUIRE(rc == GVD_EOF && r.given == r.count);
+        stop_run(&r);
+    }
+}
+
 // What was complete before the error is given first.
 static void test_an_error_comes_after_the_batches(void)
 {
@@ -303,6 +331,7 @@ int main(void)
 {
     test_batches_hold_every_frame_in_order();
     test_no_more_batches_than_the_depth();
+    test_on_demand_nothing_is_taken_ahead();
     test_an_error_comes_after_the_batches();
     test_abort_ends_the_wait_for_a_batch();
     test_destroy_at_any_point();

@@ -107,6 +107,45 @@ static void test_a_sleeping_consumer_costs_bounded_memory(void)
 }
 
 // What is read stays bounded too: 32 MiB of packets and what one job needs.
+// A live stream does not wait: what a slow consumer gets is new, and counted.
+static void test_a_slow_consumer_loses_the_oldest(void)
+{
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        test_begin("dropping the oldest", seed, 20);
+        uint64_t state = seed;
+        fake f;
+        gop_style style = random_style(&state);
+        fake_init(&f, &style, seed);
+        gvd_scheduler_params params = drive_params(&f, false, 1);
+        params.drop_beyond = 1 + draw_below(&state, 4);
+        params.keeps_times = true;
+        gvd_scheduler *s = start(&params);
+        int count, given = 0, rc;
+        int64_t *want = shown_ordinals(&f.gops, &count);
+        int64_t last = -1;
+        gvd_frame *frame = NULL;
+        gvd_error err;
+        while ((rc = gvd_scheduler_next(s, -1, &frame, &err)) == GVD_OK) {
+            REQUIRE(frame->number > last && frame->number < count);
+            last = frame->number;
+            check_frame(&f, frame, want[last]);
+            given++;
+            gvd_frame_unref(&frame);
+            usleep((useconds_t)draw_below(&state, 3000));
+        }
+        gvd_stats stats;
+        gvd_scheduler_stats(s, &stats);
+        REQUIRE(rc == GVD_EOF && (count == 0 || last == count - 1));
+        REQUIRE(stats.frames == given);
+        REQUIRE(stats.dropped_frames == count - given);
+        REQUIRE(stats.bytes_held_max <=
+                params.drop_beyond * (int64_t)FAKE_FRAME_BYTES);
+        stop(&s, &f);
+        free(want);
+        fake_free(&f);
+    }
+}
+
 static void test_packets_wait_in_bounded_memory(void)
 {
     test_begin("big packets", 3, 10);
@@ -375,6 +414,7 @@ int main(void)
     test_a_sound_decoder_is_never_doubted();
     test_one_frame_of_memory_is_enough();
     test_a_sleeping_consumer_costs_bounded_memory();
+    test_a_slow_consumer_loses_the_oldest();
     test_packets_wait_in_bounded_memory();
     test_giving_up_does_not_lift_the_limit();
     test_a_slow_source();
