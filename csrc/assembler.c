@@ -35,7 +35,7 @@ struct gvd_assembler {
     int drafts;
     bool stopped;
     bool wanted; // somebody waits for a batch
-    int end; // GVD_OK while frames come, then GVD_EOF or an error
+    int end;     // GVD_OK while frames come, then GVD_EOF or an error
     gvd_error end_error;
     int convert_status;
     gvd_error convert_error;

@@ -19,7 +19,7 @@ typedef struct gvd_stream {
     struct AVCodecParameters *codec; // as the packets are framed
     const uint8_t *headers;          // parameter sets in Annex B, or NULL
     size_t headers_size;
-    bool opaque; // nothing is read in the packets: their key flag is all
+    bool opaque;        // nothing is read in the packets: their key flag is all
     int64_t max_pixels; // of a picture: larger ones are not decoded
 } gvd_stream;
 

@@ -107,8 +107,8 @@ static void answer_locked(gvd_input *i)
 {
     gvd_error error = {0};
     pthread_mutex_unlock(&i->lock);
-    int got = i->params.read(i->params.owner, i->offset, i->buffer, i->size,
-                             &error);
+    int got =
+        i->params.read(i->params.owner, i->offset, i->buffer, i->size, &error);
     pthread_mutex_lock(&i->lock);
     i->got = got;
     i->error = error;

@@ -18,8 +18,8 @@ typedef struct gvd_input gvd_input;
 typedef struct gvd_input_params {
     const uint8_t *data; // size bytes, or NULL: there is a function
     int64_t size;        // or -1: unknown, the function reads on and on
-    // Up to `size` bytes from `offset` on: how many there were, 0 at the end, or
-    // an error. `offset` follows the last read where the size is unknown.
+    // Up to `size` bytes from `offset` on: how many there were, 0 at the end,
+    // or an error. `offset` follows the last read where the size is unknown.
     int (*read)(void *owner, int64_t offset, uint8_t *buffer, int size,
                 gvd_error *err);
     void *owner;

@@ -15,8 +15,7 @@ void gvd_limit_init(gvd_limit *limit, double timeout,
 
 void gvd_limit_begin(gvd_limit *limit)
 {
-    limit->end =
-        limit->timeout > 0 ? gvd_seconds() + limit->timeout : INFINITY;
+    limit->end = limit->timeout > 0 ? gvd_seconds() + limit->timeout : INFINITY;
 }
 
 void gvd_limit_stop(gvd_limit *limit)

@@ -22,10 +22,10 @@ typedef struct gvd_reader_params {
     int stream_index;  // the container's number, or -1: the best video stream
     gvd_device device; // type 0: a GPU where there is one, else the CPU
     gvd_output output;
-    bool upright;         // RGB is turned as the container says
-    bool allow_inexact;   // NVDEC may decode what leaves rounding open
-    int sessions;         // decoders at once, or 0: as many as it pays
-    int64_t memory_limit; // bytes of frames waiting, or 0: the default
+    bool upright;          // RGB is turned as the container says
+    bool allow_inexact;    // NVDEC may decode what leaves rounding open
+    int sessions;          // decoders at once, or 0: as many as it pays
+    int64_t memory_limit;  // bytes of frames waiting, or 0: the default
     const char *protocols; // that may be used, or NULL: source_protocols.h
     const char *ca_file;   // certificates for https, or NULL
     double timeout;        // seconds that a wait may take, or 0: no limit

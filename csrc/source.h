@@ -19,11 +19,12 @@ typedef struct gvd_source_params {
     const char *protocols; // source_protocols.h
     const char *ca_file;   // certificates for https, or NULL; outlives it
     int64_t max_pixels;    // of a picture, or 0: no limit
-    double timeout;        // seconds of opening and of each read, or 0: no limit
-    bool low_latency;      // open as soon as decoding can begin
-    bool follow;           // a file or FIFO that is still written to
-    bool full_probe;       // fill in all of the media facts, at any price
-    const atomic_bool *stopped; // ends all waits, with gvd_source_abort; or NULL
+    double timeout;   // seconds of opening and of each read, or 0: no limit
+    bool low_latency; // open as soon as decoding can begin
+    bool follow;      // a file or FIFO that is still written to
+    bool full_probe;  // fill in all of the media facts, at any price
+    const atomic_bool
+        *stopped; // ends all waits, with gvd_source_abort; or NULL
 } gvd_source_params;
 
 int gvd_source_open(const gvd_source_params *params, gvd_source **out,

@@ -1,6 +1,6 @@
 // What libavformat reads from, in a way that ends when its limit does: pipes,
-// FIFOs and devices, and a caller's input. (Its own file protocol sits in read()
-// until data comes from a pipe.)
+// FIFOs and devices, and a caller's input. (Its own file protocol sits in
+// read() until data comes from a pipe.)
 //
 // What went wrong goes to `failure`, since demuxers turn it into other errors
 // or into the end of the file.

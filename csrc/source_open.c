@@ -107,8 +107,9 @@ static int find_format(gvd_source *s, const gvd_source_params *params,
     *format = recognise(s->format->pb);
     if (*format)
         return GVD_OK;
-    int code = av_probe_input_buffer2(s->format->pb, format, params->url,
-                                      s->format, 0, s->format->format_probesize);
+    int code =
+        av_probe_input_buffer2(s->format->pb, format, params->url, s->format, 0,
+                               s->format->format_probesize);
     if (code < 0)
         return gvd_source_fail(s, code, err);
     if (params->protocols || !gvd_protocols_names_others((*format)->name))
@@ -223,8 +224,7 @@ static int count_videos(const AVFormatContext *format)
 // FFmpeg's best of the videos, of which there is one at least.
 static int find_best(AVFormatContext *format)
 {
-    int best =
-        av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    int best = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     for (int i = 0; best < 0 || !gvd_stream_is_video(format->streams[best]);
          i++)
         best = i;
@@ -252,7 +252,6 @@ static int choose_stream(gvd_source *s, int wanted, gvd_error *err)
             (int)i == chosen ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     return GVD_OK;
 }
-
 
 // Where streams may come at any time, libavformat looks for them for seconds,
 // which a live source has to be waited for.
@@ -338,10 +337,11 @@ static int check_pixels(const gvd_source *s, gvd_error *err)
     const gvd_media *media = &s->stream.media;
     if ((int64_t)media->width * media->height <= s->max_pixels)
         return GVD_OK;
-    return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                    "its pictures have %d x %d pixels, more than max_pixels=%lld "
-                    "allows",
-                    media->width, media->height, (long long)s->max_pixels);
+    return gvd_fail(
+        err, GVD_ERR_UNSUPPORTED,
+        "its pictures have %d x %d pixels, more than max_pixels=%lld "
+        "allows",
+        media->width, media->height, (long long)s->max_pixels);
 }
 
 int gvd_source_open(const gvd_source_params *params, gvd_source **out,

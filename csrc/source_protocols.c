@@ -27,10 +27,9 @@ static const protocol protocols[] = {
 };
 
 // Playlists and scripts.
-static const char *const naming[] = {"concat", "imf",    "sdp",      "sap",
-                                     "rtsp",   "rtp",    "vobsub",   "lavfi",
-                                     "hls",    "dash",   "avisynth", "image2",
-                                     "alsa",   "libcdio"};
+static const char *const naming[] = {
+    "concat", "imf", "sdp",  "sap",      "rtsp",   "rtp",  "vobsub",
+    "lavfi",  "hls", "dash", "avisynth", "image2", "alsa", "libcdio"};
 
 static const protocol *find_protocol(const char *name, size_t length)
 {
@@ -51,8 +50,8 @@ static void add(char list[GVD_PROTOCOLS_BYTES], const char *names,
                 size_t length)
 {
     size_t used = strlen(list);
-    snprintf(list + used, GVD_PROTOCOLS_BYTES - used, "%s%.*s",
-             used ? "," : "", (int)length, names);
+    snprintf(list + used, GVD_PROTOCOLS_BYTES - used, "%s%.*s", used ? "," : "",
+             (int)length, names);
 }
 
 // The caller's protocols with what carries them. True where `url` has one.
@@ -153,8 +152,8 @@ static bool is_same_server(const char *url, const char *server)
         if (!gvd_protocols_is_web(from))
             return false;
         const char *start = strstr(from, "://") + 3;
-        snprintf(host[i], sizeof host[i], "%.*s",
-                 (int)strcspn(start, "/?#"), start);
+        snprintf(host[i], sizeof host[i], "%.*s", (int)strcspn(start, "/?#"),
+                 start);
         // What stands before an @ is no part of the server's name.
         const char *at = strrchr(host[i], '@');
         if (at)

@@ -44,9 +44,14 @@ static inline int gvd_status(int code)
 }
 
 // A wait was ended by closing what it waited for.
-int gvd_fail_closed(gvd_error *err);
+#define gvd_fail_closed(err)                                                   \
+    gvd_fail(err, GVD_ERR_CLOSED, "the decoder was closed")
+
 // A wait took longer than so many seconds.
-int gvd_fail_timeout(gvd_error *err, double seconds);
+#define gvd_fail_timeout(err, seconds)                                         \
+    gvd_fail(err, GVD_ERR_TIMEOUT,                                             \
+             "nothing came for %g seconds, which is what timeout= allows",     \
+             seconds)
 
 // Puts words in front of the text that err already holds.
 void gvd_error_prefix(gvd_error *err, const char *format, ...)

@@ -62,7 +62,7 @@ def _unquote(path: str) -> bytes:
 
 def _object_source(value: object) -> Source:
     try:
-        view = memoryview(_buffer(value))  # type: ignore[arg-type]
+        view = memoryview(_buffer(value))
     except TypeError:
         if isinstance(value, io.TextIOBase) or not callable(
             getattr(value, "read", None)

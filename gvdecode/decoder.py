@@ -441,7 +441,8 @@ class _Scan:
             return video.index
         source, stream_index, seekable = self._parts
         if not seekable:
-            raise UnsupportedError(f"{arguments.source(source).name}: a pipe or stream can be read only once")
+            name = arguments.source(source).name
+            raise UnsupportedError(f"{name}: it can be read only once")
         if self._index is None:
             with VideoDecoder(
                 source, device="cpu", stream_index=stream_index, fallback="silent"

@@ -43,7 +43,9 @@ def mark_of(source: Source, stream_index: int | None) -> SourceMark:
     try:
         if isinstance(source.data, memoryview):
             return SourceMark(stream_index, *_digest(io.BytesIO(source.data)))
-        if source.data or source.is_url or not stat.S_ISREG(os.stat(source.url).st_mode):
+        if source.data or source.is_url:
+            return unknown
+        if not stat.S_ISREG(os.stat(source.url).st_mode):
             return unknown
         with open(source.url, "rb") as file:
             return SourceMark(stream_index, *_digest(file))

@@ -15,9 +15,9 @@ def flv_clip(folder: Path, frames: int, *options: str) -> Path:
     path = folder / "live.flv"
     source = f"testsrc2=size=320x240:rate={RATE}"
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", source]
-        + ["-frames:v", str(frames), "-c:v", "libx264", "-g", "25", *options]
-        + ["-f", "flv", str(path)],
+        f"ffmpeg -v error -y -f lavfi -i {source} -frames:v {frames}".split()
+        + f"-c:v libx264 -g 25 {' '.join(options)} -f flv".split()
+        + [str(path)],
         check=True,
     )
     return path
@@ -111,9 +111,8 @@ class RtspServer(threading.Thread):
         port = self.rtp.getsockname()[1]
         source = f"testsrc2=size=320x240:rate={RATE}:duration={self.seconds}"
         with subprocess.Popen(
-            ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", source]
-            + ["-c:v", "libx264", "-tune", "zerolatency", "-bf", "0", "-g", "25"]
-            + ["-bsf:v", "dump_extra", "-f", "rtp", f"rtp://127.0.0.1:{port}"],
+            f"ffmpeg -v error -re -f lavfi -i {source} -c:v libx264 -tune zerolatency "
+            f"-bf 0 -g 25 -bsf:v dump_extra -f rtp rtp://127.0.0.1:{port}".split(),
             stdout=subprocess.DEVNULL,
         ) as encoder:
             try:

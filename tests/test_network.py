@@ -195,9 +195,7 @@ def test_a_local_playlist_needs_protocols(
 ) -> None:
     path = server.folder / "list.txt"
     path.write_text(
-        playlist("h264.ts")
-        if kind == "hls"
-        else "ffconcat version 1.0\nfile h264.ts\n"
+        playlist("h264.ts") if kind == "hls" else "ffconcat version 1.0\nfile h264.ts\n"
     )
     with pytest.raises(gvdecode.UnsupportedError, match=r"playlist.*protocols="):
         gvdecode.VideoDecoder(path)

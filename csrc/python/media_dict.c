@@ -59,7 +59,8 @@ PyObject *gvd_py_media_dict(const gvd_media *m)
                           : PyLong_FromLongLong(m->start_pts);
     if (gvd_py_dict_take(dict, "start_pts", start) < 0 ||
         fill_words(dict, m) < 0 || fill_numbers(dict, m) < 0 ||
-        gvd_py_dict_take(dict, "time_base", gvd_py_rational(m->time_base)) < 0 ||
+        gvd_py_dict_take(dict, "time_base", gvd_py_rational(m->time_base)) <
+            0 ||
         gvd_py_dict_take(dict, "average_frame_rate",
                          gvd_py_rational(m->average_frame_rate)) < 0 ||
         gvd_py_dict_take(dict, "pixel_aspect_ratio",
@@ -81,4 +82,3 @@ PyObject *gvd_py_media_list(const gvd_media *streams, int count)
     }
     return list;
 }
-

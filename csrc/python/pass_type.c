@@ -126,8 +126,7 @@ PyObject *gvd_py_pass_start(gvd_py_state *state, PyObject *reader,
         return NULL;
     }
     gvd_pass *pass = open_pass(state, core_reader, params);
-    PyObject *object =
-        pass ? PyType_GenericAlloc(state->pass_type, 0) : NULL;
+    PyObject *object = pass ? PyType_GenericAlloc(state->pass_type, 0) : NULL;
     if (!object) {
         PyThreadState *thread = PyEval_SaveThread();
         gvd_pass_close(&pass);

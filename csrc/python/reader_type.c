@@ -32,10 +32,10 @@ static int read_params(PyObject *args, PyObject *kwargs,
                        gvd_reader_params *params, PyObject **source)
 {
     static char *names[] = {
-        "url",          "source",         "stream_index",  "device_type",
-        "device_id",    "output",         "sessions",      "memory_limit",
-        "protocols",    "ca_file",        "timeout",       "max_pixels",
-        "follow",       "low_latency",    "drop_oldest",   "apply_rotation",
+        "url",           "source",      "stream_index", "device_type",
+        "device_id",     "output",      "sessions",     "memory_limit",
+        "protocols",     "ca_file",     "timeout",      "max_pixels",
+        "follow",        "low_latency", "drop_oldest",  "apply_rotation",
         "allow_inexact", NULL};
     int follow, low, drop, upright, inexact;
     PyObject *output;
@@ -45,7 +45,8 @@ static int read_params(PyObject *args, PyObject *kwargs,
             source, &params->stream_index, &params->device.type,
             &params->device.id, &PyDict_Type, &output, &params->sessions,
             &memory_limit, &params->protocols, &params->ca_file,
-            &params->timeout, &max_pixels, &follow, &low, &drop, &upright, &inexact))
+            &params->timeout, &max_pixels, &follow, &low, &drop, &upright,
+            &inexact))
         return -1;
     params->follow = follow;
     params->low_latency = low;
@@ -414,7 +415,8 @@ static int reader_traverse(PyObject *op, visitproc visit, void *arg)
 static PyType_Slot reader_slots[] = {
     {Py_tp_doc, "Reader(url, source, *, stream_index, device_type, device_id, "
                 "output, sessions, memory_limit, protocols, ca_file, timeout, "
-                "max_pixels, follow, low_latency, drop_oldest, apply_rotation, allow_inexact)\n--\n\nAn open video."},
+                "max_pixels, follow, low_latency, drop_oldest, apply_rotation, "
+                "allow_inexact)\n--\n\nAn open video."},
     {Py_tp_new, reader_new},
     {Py_tp_dealloc, reader_dealloc},
     {Py_tp_methods, reader_methods},

@@ -1,5 +1,5 @@
-// Sources that are Python objects: bytes in memory, which are neither copied nor
-// let go of while a decoder uses them, and objects with read() and, if they
+// Sources that are Python objects: bytes in memory, which are neither copied
+// nor let go of while a decoder uses them, and objects with read() and, if they
 // can, seek().
 //
 // The core calls read() on a thread of the input's own (input.h), which takes
@@ -19,19 +19,19 @@ typedef struct source_object {
     _Atomic(PyObject *) raised;
 } source_object;
 
-// Once the interpreter ends there is no GIL to take: what is left then goes with
-// the process.
+// Once the interpreter ends there is no GIL to take: what is left then goes
+// with the process.
 static void release_source(void *owner)
 {
     source_object *s = owner;
-    if (!Py_IsInitialized())
-        return;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    if (s->view.obj)
-        PyBuffer_Release(&s->view);
-    Py_XDECREF(s->object);
-    Py_XDECREF(atomic_load(&s->raised));
-    PyGILState_Release(gil);
+    if (Py_IsInitialized()) {
+        PyGILState_STATE gil = PyGILState_Ensure();
+        if (s->view.obj)
+            PyBuffer_Release(&s->view);
+        Py_XDECREF(s->object);
+        Py_XDECREF(atomic_load(&s->raised));
+        PyGILState_Release(gil);
+    }
     free(s);
 }
 

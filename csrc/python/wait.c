@@ -1,5 +1,6 @@
-// Calls of the core that may wait for a source: on a thread of their own, so that
-// signals are acted on meanwhile. What a signal's handler ends goes on alone.
+// Calls of the core that may wait for a source: on a thread of their own, so
+// that signals are acted on meanwhile. What a signal's handler ends goes on
+// alone.
 #include "errand.h"
 #include <stdlib.h>
 
@@ -7,8 +8,8 @@
 #include "thread.h"
 
 #define SLICE_MS 50
-// Beyond its timeout: the core's own end of a wait comes first, but nothing ends
-// the search for a host's address.
+// Beyond its timeout: the core's own end of a wait comes first, but nothing
+// ends the search for a host's address.
 #define GRACE_SECONDS 0.5
 
 // GVD_AGAIN with an exception set.

@@ -98,7 +98,8 @@ static void test_several_sources_read_one_input(void)
         pthread_t threads[4];
         reading readings[4];
         for (int i = 0; i < 4; i++) {
-            readings[i] = (reading){gvd_input_ref(input), seed * 4 + (unsigned)i};
+            readings[i] =
+                (reading){gvd_input_ref(input), seed * 4 + (unsigned)i};
             REQUIRE(!pthread_create(&threads[i], NULL, read_at_random,
                                     &readings[i]));
         }
