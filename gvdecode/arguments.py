@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from typing import NamedTuple, SupportsFloat, SupportsIndex
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
 from gvdecode.lazy import np
 
@@ -84,12 +84,12 @@ def _object_source(value: object) -> Source:
     return Source(f"<{view.nbytes} bytes>".encode(), False, view.cast("B"))
 
 
-def _buffer(value: object) -> object:
+def _buffer(value: Any) -> Any:
     """The value, or the memory of a tensor that knows no other way."""
     if not hasattr(value, "__dlpack__") or isinstance(value, np.ndarray):
         return value
     try:
-        return np.from_dlpack(value)  # type: ignore[arg-type]
+        return np.from_dlpack(value)
     except (BufferError, RuntimeError) as error:
         raise TypeError(f"source must be memory of the CPU: {error}") from error
 

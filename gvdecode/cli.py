@@ -1,4 +1,4 @@
-"""`python -m gvdecode info` and `python -m gvdecode probe FILE`."""
+"""`python -m gvdecode info`, `probe FILE` and `bench FILE`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     probe = commands.add_parser("probe", help="what a file holds, and what decodes it")
     probe.add_argument("file", help="path or URL of a video")
     probe.add_argument("--device", default="auto", help='"auto", "cpu", "cuda:0" ...')
+    bench = commands.add_parser("bench", help="how fast a file is decoded here")
+    bench.add_argument("file", help="path or URL of a video")
+    bench.add_argument("--device", default="auto", help='"auto", "cpu", "cuda:0" ...')
+    bench.add_argument("--seconds", type=float, default=10, help="about, in all")
     options = parser.parse_args(argv)
     try:
         if options.command == "info":
             return show_info()
+        if options.command == "bench":
+            return show_speed(options.file, options.device, options.seconds)
         return show_file(options.file, options.device)
     except (Error, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -153,6 +159,18 @@ def show_stream(video: VideoDecoder, mark: str) -> None:
     line("  decoded by", where.get(video.backend, video.backend))
     if video.fallback_reason:
         line("", f"not by NVDEC: {video.fallback_reason}")
+
+
+def show_speed(name: str, device: str, seconds: float) -> int:
+    from gvdecode import bench
+
+    if not 0 < seconds < 3600:
+        raise ValueError(f"--seconds must be above 0 and below 3600, got {seconds}")
+    show_file(name, device)
+    print()
+    for what, figure, note in bench.measure(name, device, seconds):
+        print(f"{what:<20} {figure:>12}  {note}".rstrip(), flush=True)
+    return 0
 
 
 def turned(degrees: int | None) -> str:

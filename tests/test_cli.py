@@ -1,5 +1,6 @@
 """`python -m gvdecode`: what is there, and what to do about what is not."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,23 @@ def test_bad_usage_is_exit_2() -> None:
 
 def test_version() -> None:
     assert run("--version").stdout.strip() == gvdecode.__version__
+
+
+def test_bench_measures_a_file(clips: Clips, device: str) -> None:
+    path = str(clips.path("h264.mp4"))
+    done = run("bench", path, "--device", device, "--seconds", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = {line[:20].strip(): line[20:] for line in done.stdout.splitlines()}
+    for what in ("decoding alone", "RGB, batches of 32", "30 random frames"):
+        fps = float(lines[what].split()[0].replace(",", ""))
+        assert fps > 50
+    assert float(lines["open, first frame"].split()[0]) < 5000
+    assert "index of 60 frames" in lines["30 random frames"]
+
+
+def test_bench_says_what_it_cannot_measure(clips: Clips, tmp_path: Path) -> None:
+    done = run("bench", str(clips.path("packed.avi")), "--seconds", "1")
+    assert done.returncode == 0
+    assert re.search(r"decoding alone +-  .*native", done.stdout)
+    assert run("bench", str(tmp_path / "film.mp4")).returncode == 1
+    assert run("bench", "film.mp4", "--seconds", "0").returncode == 1
