@@ -1,6 +1,7 @@
 // Opening a video: the source, its facts, and which device decodes it.
 #include "reader_impl.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -321,4 +322,5 @@ void gvd_trim(void)
 {
     gvd_host_pool_trim();
     gvd_cuda_trim();
+    malloc_trim(0); // what the C library keeps of it
 }
