@@ -9,6 +9,7 @@
 #   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
 #   exact      every frame of every clip    -> OUT/exact-*.json
 #   random     2,000 requests of any kind, against front to back
+#   streams    5,000 batches on any stream  -> OUT/streams.log
 #   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
 #   access     benchmarks/bench_access      -> OUT/access-*.json
 #   convert    benchmarks/bench_convert     -> OUT/convert-*.json
@@ -50,6 +51,11 @@ for step in "$@"; do
       timeout 500 python3 -m pytest -m gpu -q -p no:cacheprovider tests/test_random_access.py \
       >"$out/random.log" 2>&1 || failed=1
     tail -n 20 "$out/random.log"
+    ;;
+  streams)
+    GVDECODE_BATCHES=5000 GVDECODE_CLIPS=$data/testclips timeout 300 python3 -m pytest \
+      -m gpu -q -p no:cacheprovider tests/test_streams.py >"$out/streams.log" 2>&1 || failed=1
+    tail -n 20 "$out/streams.log"
     ;;
   bench)
     python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
