@@ -51,12 +51,11 @@ class Sender(threading.Thread):
                 if is_frame:
                     due = start + len(self.sent) / RATE
                     time.sleep(max(0, due - time.monotonic()))
+                    self.sent.append(time.monotonic())
                 try:
                     file.write(part)
                 except BrokenPipeError:
                     return
-                if is_frame:
-                    self.sent.append(time.monotonic())
 
 
 class RtspServer(threading.Thread):
@@ -72,7 +71,6 @@ class RtspServer(threading.Thread):
         self.url = f"rtsp://127.0.0.1:{self.listener.getsockname()[1]}/live"
         self.seconds = seconds
         self.sent: list[float] = []
-        self.times: list[int] = []  # RTP's, 90 kHz
         self.over = threading.Event()
 
     def run(self) -> None:
@@ -132,7 +130,6 @@ class RtspServer(threading.Thread):
             if encoder.poll() is not None:
                 raise StopIteration from None
             return
-        connection.sendall(struct.pack(">cBH", b"$", 0, len(packet)) + packet)
         if packet[1] & 0x80:  # the frame's last
             self.sent.append(time.monotonic())
-            self.times.append(struct.unpack(">I", packet[4:8])[0])
+        connection.sendall(struct.pack(">cBH", b"$", 0, len(packet)) + packet)
