@@ -261,6 +261,11 @@ class Frame(_Pixels):
         """ "nvdec" or "cpu": what decoded this frame."""
         return self._frame.backend
 
+    def _repr_png_(self) -> bytes | None:
+        from gvdecode import pictures  # only notebooks need it
+
+        return pictures.png_of(self)
+
     def __repr__(self) -> str:
         return (
             f"<gvdecode.Frame {self.pixel_format} shape={self.shape} "
@@ -364,6 +369,11 @@ class FrameBatch(_Pixels):
         if self._tensor:
             return self._output.pixel_format
         return self._frames[0].pixel_format if self._frames else ""
+
+    def _repr_html_(self) -> str | None:
+        from gvdecode import pictures
+
+        return pictures.strip_of(self)
 
     def __repr__(self) -> str:
         what = (
