@@ -88,4 +88,5 @@ def _to_bytes(pixels: NDArray[Any], output: Output) -> NDArray[np.uint8]:
         np.array(each[:channels], np.float32) for each in (output.mean, output.std)
     )
     levels = (pixels.astype(np.float32) * std + mean) * (255 / output.scale)
-    return np.clip(levels + 0.5, 0, 255).astype(np.uint8)
+    found: NDArray[np.uint8] = np.clip(levels + 0.5, 0, 255).astype(np.uint8)
+    return found
