@@ -59,7 +59,10 @@ static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
 {
     const gvd_reader *reader = pass->reader;
     bool nvdec = reader->backend == &gvd_cuda;
-    p->threads = pass->cores;
+    // With frame threads libavcodec may hand a frame out before it knows that
+    // it is damaged.
+    bool exact_marks = reader->params.on_corrupt != GVD_CORRUPT_KEEP;
+    p->threads = exact_marks ? 1 : pass->cores;
     p->workers = nvdec ? gvd_cuda_session_count(reader->device.id,
                                                 &p->session.stream->media)
                        : pass->cores;
@@ -136,6 +139,8 @@ static int create_stages(gvd_pass *pass, gvd_error *err)
         .scheduler = pass->scheduler,
         .request = pass->request,
         .cache = pass->request && !native ? &r->cache : NULL,
+        .on_corrupt = r->params.on_corrupt,
+        .time_base = r->time_base,
     };
     if (rc < 0 || r->device.type == GVD_DEVICE_CUDA || native)
         return rc;

@@ -1,13 +1,39 @@
 #include "presenter.h"
 
+#include <stdio.h>
+
+static int fail_corrupt(const gvd_presenter *p, const gvd_frame *frame,
+                        gvd_error *err)
+{
+    char when[48] = "";
+    if (frame->pts != GVD_NO_PTS && p->time_base.den > 0)
+        snprintf(when, sizeof when, " at %.3f s",
+                 (double)frame->pts * p->time_base.num / p->time_base.den);
+    return gvd_fail(err, GVD_ERR_DECODE,
+                    "frame %lld%s is corrupt: data of it or of a frame that it "
+                    "refers to is damaged or missing; on_corrupt=\"keep\" gives "
+                    "it as the decoder concealed it%s",
+                    (long long)frame->number, when,
+                    p->request ? "" : ", \"skip\" leaves it out");
+}
+
 static int next_of_all(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
                        gvd_error *err)
 {
-    *out = (gvd_delivery){.place_count = 1};
-    int rc = gvd_scheduler_next(p->scheduler, timeout_ms, &out->frame, err);
-    if (rc == GVD_OK)
+    for (;;) {
+        *out = (gvd_delivery){.place_count = 1};
+        int rc = gvd_scheduler_next(p->scheduler, timeout_ms, &out->frame, err);
+        if (rc != GVD_OK)
+            return rc;
         out->number = out->frame->number;
-    return rc;
+        if (!out->frame->corrupt || p->on_corrupt == GVD_CORRUPT_KEEP)
+            return GVD_OK;
+        if (p->on_corrupt == GVD_CORRUPT_RAISE)
+            rc = fail_corrupt(p, out->frame, err);
+        gvd_frame_unref(&out->frame);
+        if (rc < 0)
+            return rc;
+    }
 }
 
 static int next_decoded(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
@@ -51,5 +77,10 @@ int gvd_presenter_next(gvd_presenter *presenter, int timeout_ms,
         rc = next_decoded(p, timeout_ms, out, err);
     if (rc == GVD_OK && p->cache)
         gvd_frame_cache_put(p->cache, out->frame);
+    if (rc == GVD_OK && out->frame->corrupt && out->place_count > 0 &&
+        p->on_corrupt != GVD_CORRUPT_KEEP) {
+        rc = fail_corrupt(p, out->frame, err);
+        gvd_frame_unref(&out->frame);
+    }
     return rc;
 }

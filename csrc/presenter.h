@@ -1,11 +1,13 @@
 // Frames of one reading as they are given out: in presentation order, with
 // their numbers and times. A request's come from the cache or the scheduler,
-// and only those that are wanted.
+// and only those that are wanted. A corrupt frame of a request that has a place
+// is an error unless all are kept: the places must be filled.
 //
 // Thread-safety: one thread at a time.
 #pragma once
 
 #include "frame_cache.h"
+#include "reader.h"
 #include "request.h"
 #include "scheduler.h"
 
@@ -13,6 +15,8 @@ typedef struct gvd_presenter {
     gvd_scheduler *scheduler; // NULL where nothing has to be decoded
     gvd_request *request;     // or NULL: every frame
     gvd_frame_cache *cache;   // takes what a request got, or NULL
+    enum gvd_on_corrupt on_corrupt;
+    gvd_rational time_base; // for words
 } gvd_presenter;
 
 // GVD_OK with a frame that is the caller's, GVD_EOF, an error, or GVD_AGAIN

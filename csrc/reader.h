@@ -16,14 +16,22 @@
 #include "stats.h"
 #include "tensor.h"
 
+// What becomes of frames in which the decoder concealed damage.
+enum gvd_on_corrupt {
+    GVD_CORRUPT_KEEP,  // given like any other, and marked
+    GVD_CORRUPT_SKIP,  // left out where all frames are read
+    GVD_CORRUPT_RAISE, // the reading ends with GVD_ERR_DECODE before the first
+};
+
 typedef struct gvd_reader_params {
     const char *url;   // path or URL, UTF-8 (or the file system's bytes)
     gvd_input *input;  // what is read in its place, or NULL: url is its name
     int stream_index;  // the container's number, or -1: the best video stream
     gvd_device device; // type 0: a GPU where there is one, else the CPU
     gvd_output output;
-    bool upright;          // RGB is turned as the container says
-    bool allow_inexact;    // NVDEC may decode what leaves rounding open
+    bool upright;       // RGB is turned as the container says
+    bool allow_inexact; // NVDEC may decode what leaves rounding open
+    enum gvd_on_corrupt on_corrupt;
     int sessions;          // decoders at once, or 0: as many as it pays
     int64_t memory_limit;  // bytes of frames waiting, or 0: the default
     const char *protocols; // that may be used, or NULL: source_protocols.h

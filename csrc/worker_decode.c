@@ -230,7 +230,7 @@ static int count_threads(gvd_worker *w)
     double start = gvd_seconds();
     bool in_time = true;
     while (in_time && !w->job->closed && !s->aborted &&
-           share < s->params.threads) {
+           share < s->params.threads && s->params.threads > 1) {
         s->waiting_workers++;
         in_time = gvd_wait(&s->work, &s->lock, start, SHORT_JOB_MS);
         s->waiting_workers--;

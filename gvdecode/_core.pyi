@@ -22,6 +22,7 @@ class Reader:
         memory_limit: int,
         apply_rotation: bool,
         allow_inexact: bool,
+        on_corrupt: int,
         protocols: str | None,
         ca_file: bytes | str | None,
         timeout: float,

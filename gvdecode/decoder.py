@@ -47,8 +47,7 @@ _Colorspace: TypeAlias = Literal[
 ]
 
 MAX_PIXELS = 2**27
-
-
+_ON_CORRUPT = ("keep", "skip", "raise")  # in the core's order
 _SLICE_MS = 100  # of the index's building, between looks for signals
 
 
@@ -112,6 +111,12 @@ class VideoDecoder(FrameAccess):
         it need not be scanned. ValueError where it is another file's.
     allow_inexact: let the GPU decode MPEG-1, -2, -4 and JPEG too, whose pixels
         may differ from FFmpeg's by rounding.
+    on_corrupt: what becomes of frames in which the decoder concealed damage
+        (`Frame.corrupt`): "keep" gives them; "raise" is a `DecodeError` in their
+        place, after the frames before; "skip" leaves them out of `batches` and
+        iteration, where the others keep their numbers. A frame that is asked for
+        by number or time is a `DecodeError` under both, and `len` counts it.
+        `stats.corrupt_frames` counts them always.
     timeout: seconds that any one wait may take, for opening, for a packet or for
         the next batch: `TimeoutError` then; None: no limit.
     protocols: FFmpeg's names of the protocols that the source may use, on any
@@ -176,6 +181,7 @@ class VideoDecoder(FrameAccess):
         apply_rotation: bool = True,
         index: VideoIndex | str | os.PathLike[str] | None = None,
         allow_inexact: bool = False,
+        on_corrupt: Literal["keep", "skip", "raise"] = "keep",
         timeout: SupportsFloat | None = None,
         protocols: str | Iterable[str] | None = None,
         max_pixels: SupportsIndex = MAX_PIXELS,
@@ -189,6 +195,7 @@ class VideoDecoder(FrameAccess):
         on_fallback = arguments.choice(
             "fallback", fallback, ("warn", "error", "silent")
         )
+        arguments.choice("on_corrupt", on_corrupt, _ON_CORRUPT)
         arguments.choice("seek_mode", seek_mode, ("exact", "approximate"))
         _optional("num_ffmpeg_threads", num_ffmpeg_threads, 0, 0)
         super().__init__()
@@ -220,6 +227,7 @@ class VideoDecoder(FrameAccess):
             sessions=_sessions(sessions),
             memory_limit=_optional("memory_limit", memory_limit, 1, 0, 2**63 - 1),
             allow_inexact=bool(allow_inexact),
+            on_corrupt=_ON_CORRUPT.index(on_corrupt),
             timeout=arguments.seconds("timeout", timeout),
             protocols=arguments.protocols(protocols),
             max_pixels=arguments.integer("max_pixels", max_pixels, 1, 2**62),

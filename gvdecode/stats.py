@@ -19,7 +19,8 @@ class DecodeStats:
     frames: int = 0
     """Frames decoded."""
     corrupt_frames: int = 0
-    """Frames in which the decoder concealed damage."""
+    """Frames in which the decoder concealed damage; `on_corrupt="skip"` left out
+    so many."""
     dropped_frames: int = 0
     """Frames that `drop="oldest"` left out, since the caller was too slow."""
     fallback_frames: int = 0

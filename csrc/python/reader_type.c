@@ -32,27 +32,28 @@ static int read_params(PyObject *args, PyObject *kwargs,
                        gvd_reader_params *params, PyObject **source)
 {
     static char *names[] = {
-        "url",           "source",      "stream_index", "device_type",
-        "device_id",     "output",      "sessions",     "memory_limit",
-        "protocols",     "ca_file",     "timeout",      "max_pixels",
-        "follow",        "low_latency", "drop_oldest",  "apply_rotation",
-        "allow_inexact", NULL};
-    int follow, low, drop, upright, inexact;
+        "url",           "source",     "stream_index", "device_type",
+        "device_id",     "output",     "sessions",     "memory_limit",
+        "protocols",     "ca_file",    "timeout",      "max_pixels",
+        "follow",        "low_latency", "drop_oldest", "apply_rotation",
+        "allow_inexact", "on_corrupt", NULL};
+    int follow, low, drop, upright, inexact, on_corrupt;
     PyObject *output;
     long long memory_limit, max_pixels;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "yO$iiiO!iLzzdLppppp:Reader", names, &params->url,
+            args, kwargs, "yO$iiiO!iLzzdLpppppi:Reader", names, &params->url,
             source, &params->stream_index, &params->device.type,
             &params->device.id, &PyDict_Type, &output, &params->sessions,
             &memory_limit, &params->protocols, &params->ca_file,
             &params->timeout, &max_pixels, &follow, &low, &drop, &upright,
-            &inexact))
+            &inexact, &on_corrupt))
         return -1;
     params->follow = follow;
     params->low_latency = low;
     params->drop_oldest = drop;
     params->upright = upright;
     params->allow_inexact = inexact;
+    params->on_corrupt = (enum gvd_on_corrupt)on_corrupt;
     params->memory_limit = memory_limit;
     params->max_pixels = max_pixels;
     return gvd_py_output_read(output, &params->output);
@@ -416,7 +417,7 @@ static PyType_Slot reader_slots[] = {
     {Py_tp_doc, "Reader(url, source, *, stream_index, device_type, device_id, "
                 "output, sessions, memory_limit, protocols, ca_file, timeout, "
                 "max_pixels, follow, low_latency, drop_oldest, apply_rotation, "
-                "allow_inexact)\n--\n\nAn open video."},
+                "allow_inexact, on_corrupt)\n--\n\nAn open video."},
     {Py_tp_new, reader_new},
     {Py_tp_dealloc, reader_dealloc},
     {Py_tp_methods, reader_methods},

@@ -228,6 +228,36 @@ static void test_a_frame_that_is_missing(void)
     }
 }
 
+// A corrupt frame ends a request that it has a place in, unless all are kept;
+// one that is decoded beside it does not.
+static void test_a_corrupt_frame_that_was_asked_for(void)
+{
+    for (uint64_t seed = 0; seed < 80; seed++) {
+        test_begin("corrupt frame", seed, 20);
+        uint64_t state = seed;
+        delivery_run run;
+        start_stream(&run, true, &state);
+        asked *a = &run.asked;
+        int bad = draw_frame(a, &state), other = draw_frame(a, &state);
+        bool placed = chance(&state, 50);
+        a->numbers[0] = placed ? bad : other;
+        a->count = 1;
+        a->extra = bad;
+        a->extra_end = bad + 1;
+        a->fake.faults[a->model.frames[bad]] = FAKE_CORRUPT;
+        start_request(&run, false, &state);
+        run.presenter.on_corrupt = (enum gvd_on_corrupt)draw_below(&state, 3);
+        bool refused = (placed || other == bad) &&
+                       run.presenter.on_corrupt != GVD_CORRUPT_KEEP;
+        gvd_error err = {0};
+        int rc = take_all(&run, &state, &err);
+        REQUIRE(rc == (refused ? GVD_ERR_DECODE : GVD_EOF));
+        REQUIRE(!refused || strstr(err.text, "is corrupt"));
+        stop_request(&run);
+        asked_free(a);
+    }
+}
+
 static void test_a_request_may_be_dropped_anywhere(void)
 {
     for (uint64_t seed = 0; seed < 200; seed++) {
@@ -381,6 +411,7 @@ int main(void)
     test_counted_frames_find_their_places();
     test_faults_are_mended();
     test_a_frame_that_is_missing();
+    test_a_corrupt_frame_that_was_asked_for();
     test_a_request_may_be_dropped_anywhere();
     test_the_cache_saves_decoding();
     test_batches_have_each_frame_in_its_places();

@@ -1,0 +1,113 @@
+"""Frames in which damage was concealed: kept, left out, or an error."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Clips
+
+import gvdecode
+
+Open = Callable[..., gvdecode.VideoDecoder]
+
+
+@pytest.fixture(params=["h264.mp4", "h264_intra.mp4", "mpeg2.ts"])
+def damaged(
+    request: pytest.FixtureRequest, clips: Clips, device: str, tmp_path: Path
+) -> Open:
+    """Opens a clip whose middle third has broken bytes."""
+    data = bytearray(clips.path(request.param).read_bytes())
+    for at in range(len(data) // 3, len(data) * 2 // 3, 999):
+        data[at] ^= 0xFF
+    path = tmp_path / request.param
+    path.write_bytes(data)
+
+    def opener(**options: object) -> gvdecode.VideoDecoder:
+        options = {"device": device, "fallback": "silent"} | options
+        return gvdecode.VideoDecoder(path, **options)
+
+    return opener
+
+
+def sound_frames(damaged: Open, **options: object) -> list[int]:
+    with damaged(on_corrupt="skip", **options) as video:
+        return [frame.number for frame in video if frame.number is not None]
+
+
+def first_corrupt(damaged: Open, **options: object) -> int:
+    sound = sound_frames(damaged, **options)
+    return next(at for at, number in enumerate(sound) if at != number)
+
+
+@pytest.mark.parametrize("pixels", ["rgb24", "native"])
+def test_corrupt_frames_are_kept_and_marked(damaged: Open, pixels: str) -> None:
+    sound = sound_frames(damaged, pixel_format=pixels)
+    with damaged(pixel_format=pixels) as video:
+        batches = [*video.batches(7)]
+        numbers = [number for batch in batches for number in batch.number]
+        assert numbers == [*range(len(numbers))]
+        marks = [mark for batch in batches for mark in batch.corrupt]
+        assert True in marks
+        assert not any(marks[number] for number in sound)
+        assert video.stats.corrupt_frames == sum(marks)
+
+
+@pytest.mark.parametrize("pixels", ["rgb24", "native"])
+def test_skipped_frames_leave_the_numbers_of_the_others(
+    damaged: Open, pixels: str
+) -> None:
+    sound = sound_frames(damaged, pixel_format=pixels)
+    with damaged(pixel_format=pixels) as video:
+        count = sum(1 for _ in video)
+    assert 0 < len(sound) < count
+    with damaged(pixel_format=pixels, on_corrupt="skip") as video:
+        batches = [*video.batches(7)]
+        assert [number for batch in batches for number in batch.number] == sound
+        assert all(len(batch) == 7 for batch in batches[:-1])
+        assert not any(mark for batch in batches for mark in batch.corrupt)
+        assert video.stats.frames == count
+        assert video.stats.corrupt_frames == count - len(sound)
+
+
+@pytest.mark.parametrize("pixels", ["rgb24", "native"])
+def test_the_first_corrupt_frame_is_an_error_in_its_place(
+    damaged: Open, pixels: str
+) -> None:
+    first = first_corrupt(damaged, pixel_format=pixels)
+    came: list[int | None] = []
+    with damaged(pixel_format=pixels, on_corrupt="raise") as video:
+        with pytest.raises(gvdecode.DecodeError) as caught:
+            for batch in video.batches(4):
+                came += batch.number
+        assert came == [*range(first)]
+        text = str(caught.value)
+        assert text.startswith(f"{video._name}: frame {first} at ")
+        assert '"keep"' in text and '"skip"' in text
+
+
+@pytest.mark.parametrize("policy", ["skip", "raise"])
+def test_a_corrupt_frame_by_number_is_an_error(damaged: Open, policy: str) -> None:
+    bad = first_corrupt(damaged)
+    with damaged(on_corrupt=policy) as video:
+        for ask in (
+            lambda: video[bad],
+            lambda: video.get_frames_at([0, bad, bad - 1]),
+            lambda: video[bad - 1 : bad + 1],
+        ):
+            with pytest.raises(gvdecode.DecodeError, match=f"frame {bad} at "):
+                ask()
+        assert video.get_frames_at([bad - 1, 0]).number == [bad - 1, 0]
+
+
+@pytest.mark.parametrize("policy", ["skip", "raise"])
+def test_walking_up_to_a_corrupt_frame_is_no_error(damaged: Open, policy: str) -> None:
+    # The frames that come next are decoded beside the one that is asked for.
+    bad = first_corrupt(damaged)
+    with damaged(on_corrupt=policy) as video:
+        for number in range(bad - 4, bad):
+            assert video[number].number == number
+
+
+def test_on_corrupt_is_one_of_three_words(clips: Clips) -> None:
+    with pytest.raises(ValueError, match='"keep", "skip", "raise"'):
+        gvdecode.VideoDecoder(clips.path("h264.mp4"), on_corrupt="drop")
