@@ -330,15 +330,20 @@ static int check_size(const gvd_pass *p, gvd_error *err)
                : GVD_AGAIN;
 }
 
+// Milliseconds until so many have passed since the start; -1 is for ever.
+static int time_left(double start, int timeout_ms)
+{
+    if (timeout_ms <= 0)
+        return timeout_ms;
+    int left = timeout_ms - (int)((gvd_seconds() - start) * 1e3);
+    return left > 0 ? left : 0;
+}
+
 static int next_delivery(gvd_pass *p, double start, int timeout_ms)
 {
-    int left = timeout_ms;
-    if (timeout_ms > 0) {
-        left = timeout_ms - (int)((gvd_seconds() - start) * 1e3);
-        left = left > 0 ? left : 0;
-    }
     p->placed = 0;
-    return gvd_presenter_next(&p->presenter, left, &p->delivery, &p->end_error);
+    return gvd_presenter_next(&p->presenter, time_left(start, timeout_ms),
+                              &p->delivery, &p->end_error);
 }
 
 // Takes frames until a batch is complete. What came before an error is a batch
@@ -409,14 +414,14 @@ static int finish_batch(gvd_pass *p, const gvd_allocator *allocator,
     return rc;
 }
 
-static int fill(gvd_pass *p, int timeout_ms, gvd_error *err)
+static int fill(gvd_pass *p, double start, int timeout_ms, gvd_error *err)
 {
     if (!p->assembler)
-        return collect(p, gvd_seconds(), timeout_ms, err);
+        return collect(p, start, timeout_ms, err);
     if (p->ready || p->end != GVD_OK)
         return GVD_OK;
-    int rc =
-        gvd_assembler_next(p->assembler, timeout_ms, &p->ready, &p->end_error);
+    int rc = gvd_assembler_next(p->assembler, time_left(start, timeout_ms),
+                                &p->ready, &p->end_error);
     if (rc == GVD_AGAIN)
         return rc;
     p->end = rc;
@@ -425,13 +430,17 @@ static int fill(gvd_pass *p, int timeout_ms, gvd_error *err)
 
 // --- calls ---
 
-static void enter(gvd_pass *p)
+// False where others had the pass until the time was over.
+static bool enter(gvd_pass *p, double start, int timeout_ms)
 {
+    bool in_time = true;
     pthread_mutex_lock(&p->lock);
-    while (p->busy)
-        pthread_cond_wait(&p->idle, &p->lock);
+    while (p->busy && in_time)
+        in_time = gvd_wait(&p->idle, &p->lock, start, timeout_ms);
+    bool mine = !p->busy;
     p->busy = true;
     pthread_mutex_unlock(&p->lock);
+    return mine;
 }
 
 static void leave(gvd_pass *p)
@@ -442,27 +451,19 @@ static void leave(gvd_pass *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-int gvd_pass_wait(gvd_pass *pass, int timeout_ms)
+int gvd_pass_next(gvd_pass *pass, int timeout_ms,
+                  const gvd_allocator *allocator, gvd_batch **out,
+                  gvd_error *err)
 {
-    if (pass->process != getpid())
-        return GVD_OK;
-    enter(pass);
-    gvd_error unused;
-    int rc = fill(pass, timeout_ms, &unused);
-    leave(pass);
-    return rc == GVD_AGAIN ? GVD_AGAIN : GVD_OK;
-}
-
-int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
-                  gvd_batch **out, gvd_error *err)
-{
+    double start = gvd_seconds();
     if (pass->process != getpid())
         return gvd_fail(
             err, GVD_ERR_CLOSED,
             "%s: a reading does not survive a fork; open the file again",
             pass->reader->params.url);
-    enter(pass);
-    int rc = fill(pass, -1, err);
+    if (!enter(pass, start, timeout_ms))
+        return GVD_AGAIN;
+    int rc = fill(pass, start, timeout_ms, err);
     if (rc == GVD_OK && pass->assembler) {
         *err = pass->end_error;
         rc = pass->ready ? GVD_OK : pass->end;

@@ -115,13 +115,12 @@ int gvd_pass_open(gvd_reader *reader, const gvd_pass_params *params,
                   gvd_pass **out, gvd_error *err);
 
 // The next batch, of batch_size frames or fewer at the end or before a change
-// of size: GVD_OK, GVD_EOF, or an error after which the pass is over. Frames of
-// a request that differ in size are GVD_ERR_UNSUPPORTED in RGB.
-int gvd_pass_next(gvd_pass *pass, const gvd_allocator *allocator,
-                  gvd_batch **out, gvd_error *err);
-// Waits until gvd_pass_next would not wait long: GVD_OK, also at the end and
-// after an error; GVD_AGAIN when timeout_ms have passed first.
-int gvd_pass_wait(gvd_pass *pass, int timeout_ms);
+// of size: GVD_OK, GVD_EOF, or an error after which the pass is over; GVD_AGAIN
+// when timeout_ms have passed first, also where another call on this pass had
+// them. Frames of a request that differ in size are GVD_ERR_UNSUPPORTED in RGB.
+int gvd_pass_next(gvd_pass *pass, int timeout_ms,
+                  const gvd_allocator *allocator, gvd_batch **out,
+                  gvd_error *err);
 void gvd_pass_abort(gvd_pass *pass);
 void gvd_pass_stats(gvd_pass *pass, gvd_stats *stats);
 // Aborts, waits for the workers, frees. Frames and tensors live on.

@@ -159,32 +159,19 @@ static void pass_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-static int raise_timeout(gvd_py_state *state, const gvd_reader *reader)
+// GVD_OK while the caller may wait on, else -1 with an exception set.
+static int may_wait(gvd_py_state *state, const gvd_reader *reader, double start)
 {
+    const double timeout = gvd_reader_timeout(reader);
+    if (PyErr_CheckSignals() < 0)
+        return -1;
+    if (timeout <= 0 || gvd_seconds() - start <= timeout)
+        return GVD_OK;
     gvd_error err;
-    gvd_fail_timeout(&err, gvd_reader_timeout(reader));
+    gvd_fail_timeout(&err, timeout);
     gvd_error_prefix(&err, "%s: ", gvd_reader_url(reader));
     gvd_py_raise(state, &err, NULL);
     return -1;
-}
-
-// Waits until a batch, the end or an error can be had; -1 with an exception set
-// where a signal's handler raised or the time is over.
-static int wait_ready(gvd_py_state *state, const pass_object *self)
-{
-    const double timeout = gvd_reader_timeout(self->core_reader);
-    const double end = gvd_seconds() + timeout;
-    for (;;) {
-        PyThreadState *thread = PyEval_SaveThread();
-        int rc = gvd_pass_wait(self->pass, SIGNAL_CHECK_MS);
-        PyEval_RestoreThread(thread);
-        if (PyErr_CheckSignals() < 0)
-            return -1;
-        if (rc != GVD_AGAIN)
-            return 0;
-        if (timeout > 0 && gvd_seconds() > end)
-            return raise_timeout(state, self->core_reader);
-    }
 }
 
 static PyObject *frames_of(gvd_py_state *state, const gvd_batch *batch)
@@ -232,9 +219,16 @@ static PyObject *take_batch(gvd_py_state *state, pass_object *self)
         return NULL;
     gvd_error err = {0};
     gvd_batch *batch = NULL;
-    PyThreadState *thread = PyEval_SaveThread();
-    int rc = gvd_pass_next(self->pass, found ? &allocator : NULL, &batch, &err);
-    PyEval_RestoreThread(thread);
+    const double start = gvd_seconds();
+    int rc;
+    do {
+        PyThreadState *thread = PyEval_SaveThread();
+        rc = gvd_pass_next(self->pass, SIGNAL_CHECK_MS,
+                           found ? &allocator : NULL, &batch, &err);
+        PyEval_RestoreThread(thread);
+        if (rc == GVD_AGAIN && may_wait(state, self->core_reader, start) < 0)
+            return NULL;
+    } while (rc == GVD_AGAIN);
     if (rc == GVD_EOF)
         return Py_NewRef(Py_None);
     if (rc < 0)
@@ -250,8 +244,7 @@ static PyObject *pass_next_batch(PyObject *op, PyObject *Py_UNUSED(ignored))
     gvd_py_state *state = gvd_py_state_of(op);
     if (!gvd_guard_enter(&self->guard))
         return gvd_py_raise_closed(state);
-    PyObject *batch =
-        wait_ready(state, self) < 0 ? NULL : take_batch(state, self);
+    PyObject *batch = take_batch(state, self);
     pass_leave(self);
     return batch;
 }
