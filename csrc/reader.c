@@ -274,7 +274,9 @@ int gvd_reader_shape(gvd_reader *reader, int count, int64_t shape[GVD_MAX_DIMS],
                      gvd_error *err)
 {
     const gvd_output *output = &reader->params.output;
+    pthread_mutex_lock(&reader->lock);
     const gvd_size coded = {reader->media.height, reader->media.width};
+    pthread_mutex_unlock(&reader->lock);
     gvd_size size;
     int rc = gvd_output_measure(output, reader->orientation, coded, &size, err);
     if (rc < 0) {

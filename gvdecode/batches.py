@@ -76,6 +76,15 @@ _all: weakref.WeakSet[Batches] = weakref.WeakSet()
 _ending = False  # the interpreter is
 
 
+def alive(readings: weakref.WeakSet[Batches]) -> list[Batches]:
+    """Those that are not dropped; another thread may drop one meanwhile."""
+    while True:
+        try:
+            return list(readings)
+        except RuntimeError:  # the set changed
+            continue
+
+
 def _started(run: Batches) -> None:
     with _lock:
         _all.add(run)
@@ -97,7 +106,7 @@ def close_all(seconds: float = 5) -> None:
     global _ending
     _ending = True
     with _lock:
-        running = list(_all)
+        running = alive(_all)
     for run in running:
         run.close()
     end = time.monotonic() + seconds

@@ -22,7 +22,7 @@ from typing import (
 
 from gvdecode import _core, arguments, log, output
 from gvdecode.access import FrameAccess
-from gvdecode.batches import Batches, check_process
+from gvdecode.batches import Batches, alive, check_process
 from gvdecode.errors import FallbackWarning, UnsupportedError
 from gvdecode.frame_numbers import Numbers
 from gvdecode.frames import Frame, device_name
@@ -405,7 +405,7 @@ class VideoDecoder(FrameAccess):
             return
         with self._lock:
             self._closed = True
-            running = list(self._running)
+            running = alive(self._running)
         for run in running:
             run.close()
         self._reader.close()
