@@ -45,10 +45,12 @@ class ProgramError(Exception):
     """The program failed; the text is its last word."""
 
 
-def lines_of(program: Path, *arguments: str) -> list[dict[str, Any]]:
+def lines_of(
+    program: Path, *arguments: str, library: str = ""
+) -> list[dict[str, Any]]:
     command = [str(program), *arguments]
     # libswscale's own libavutil lies beside it.
-    beside = Path(arguments[-1]).parent if "/" in arguments[-1] else ""
+    beside = Path(library).parent if "/" in library else ""
     paths = os.environ.get("LD_LIBRARY_PATH", "")
     try:
         done = subprocess.run(
@@ -115,11 +117,12 @@ def grid(results: Results, options: argparse.Namespace) -> list[str]:
 def speed(results: Results, options: argparse.Namespace, part: str) -> None:
     arguments = ["speed", part]
     if part == "cpu":
-        if options.swscale:
-            arguments.append(options.swscale)
-        else:
+        arguments.append(options.swscale)
+        if options.frames:
+            arguments.append(str(options.frames))
+        if not options.swscale:
             results.leave_out(SPEED[part], "swscale 1 thread (no libswscale)")
-    for line in lines_of(options.program, *arguments):
+    for line in lines_of(options.program, *arguments, library=options.swscale):
         if "swscale" in line:
             results.versions["swscale"] = line["swscale"]
             continue
@@ -140,6 +143,12 @@ def parse_options() -> argparse.Namespace:
         default=find_swscale(),
         metavar="PATH",
         help="libswscale, of any version; default: the wheel's or the system's",
+    )
+    parser.add_argument(
+        "--frames",
+        type=Path,
+        metavar="FILE",
+        help="eight raw frames of 1920x1080 yuv420p, to time on the CPU too",
     )
     parser.add_argument("--cases", type=int, default=8000, help="random cases")
     parser.add_argument("--seed", type=int, default=1)

@@ -2,15 +2,16 @@
 // Python, against a double computation, each other, libswscale and a copy.
 //
 //     convert grid SEED COUNT [FIRST]
-//     convert speed cpu [LIBSWSCALE]
+//     convert speed cpu [LIBSWSCALE [FRAMES]]
 //     convert speed gpu
 //
 // grid converts COUNT random cases, the first of number FIRST, on the CPU and,
 // where there is one, on the GPU. It prints a line for each pixel format and
 // one for each case that is further off than it should be. speed cpu takes one
-// thread, in turns with libswscale from the path given; speed gpu times
-// launches that stand in the queue already, against copies on the device. Every
-// line is JSON; bench_convert.py makes rows of them.
+// thread, in turns with libswscale from the path given ("": without), with made
+// frames and with raw ones from a file; speed gpu times launches that stand in
+// the queue already, against copies on the device. Every line is JSON;
+// bench_convert.py makes rows of them.
 //
 // Made by `make -C benchmarks ../build/convert` after `make build`. The program
 // needs only libc, and for the GPU the driver.
@@ -63,10 +64,12 @@ int main(int argc, char **argv)
         run_grid(number(argv[2]), argc > 4 ? number(argv[4]) : 0,
                  number(argv[3]));
     else if (strcmp(mode, "speed") == 0 && strcmp(device, "cpu") == 0)
-        speed_cpu(argc > 3 ? argv[3] : NULL);
+        speed_cpu(argc > 3 && *argv[3] ? argv[3] : NULL,
+                  argc > 4 ? argv[4] : NULL);
     else if (strcmp(mode, "speed") == 0 && strcmp(device, "gpu") == 0)
         speed_gpu();
     else
-        die("grid SEED COUNT [FIRST], speed cpu [LIBSWSCALE] or speed gpu");
+        die("grid SEED COUNT [FIRST], speed cpu [LIBSWSCALE [FRAMES]] or "
+            "speed gpu");
     return 0;
 }

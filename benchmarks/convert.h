@@ -75,7 +75,8 @@ void device_trim(void);
 
 // Cases [first, first + count).
 void run_grid(uint64_t seed, uint64_t first, uint64_t count);
-void speed_cpu(const char *swscale); // the library's path, or NULL
+// The library's path and raw frames of 1080p yuv420p, or NULL for either.
+void speed_cpu(const char *swscale, const char *clip);
 void speed_gpu(void);
 
 // --- what is timed: convert_speed.c ---

@@ -205,9 +205,11 @@ static void measure(const measurement *m, const char *suffix)
     }
 }
 
+// `content` says what the frames show, after the case's name.
 static void run_speed_case(const speed_case *c, gvd_frame *const *sources,
-                           const swscale *sws)
+                           const char *content, const swscale *sws)
 {
+    char apart[64];
     const gvd_output output = speed_output(c);
     measurement m = {.c = c, .sources = sources, .sws = sws};
     gvd_error err = {0};
@@ -221,27 +223,56 @@ static void run_speed_case(const speed_case *c, gvd_frame *const *sources,
         open_contexts(&m);
     m.source_count = SOURCES;
     m.picture_count = SPEED_BATCH;
-    measure(&m, "");
+    measure(&m, content);
     m.source_count = m.picture_count = 1;
-    measure(&m, ", one destination");
+    snprintf(apart, sizeof apart, "%s, one destination", content);
+    measure(&m, apart);
     for (int i = 0; sws->scale && i < 2; i++)
         sws->free_context(m.contexts[i]);
     free(m.pictures);
     gvd_conversion_unref(&m.conversion);
 }
 
-void speed_cpu(const char *path)
+static void run_speed_cases(gvd_frame **sources, const char *content,
+                            const swscale *sws)
+{
+    for (int i = 0; i < speed_case_count; i++)
+        run_speed_case(&speed_cases[i], sources, content, sws);
+    for (int i = 0; i < SOURCES; i++)
+        gvd_frame_unref(&sources[i]);
+}
+
+static void read_frame(gvd_frame *frame, FILE *file, const char *path)
+{
+    for (int i = 0; i < frame->plane_count; i++) {
+        const gvd_plane *p = &frame->planes[i];
+        const size_t bytes = (size_t)(p->stride * p->height);
+        if (fread(p->data, 1, bytes, file) != bytes)
+            die("%s is not %d raw frames of %dx%d yuv420p", path, SOURCES,
+                SPEED_WIDTH, SPEED_HEIGHT);
+    }
+}
+
+void speed_cpu(const char *path, const char *clip)
 {
     const swscale sws = load_swscale(path);
     gvd_frame *sources[SOURCES];
-    for (int i = 0; i < SOURCES; i++)
-        sources[i] = speed_frame(i);
     if (sws.version) {
         const unsigned v = sws.version();
         printf("{\"swscale\": \"%u.%u.%u\"}\n", v >> 16, v >> 8 & 255, v & 255);
     }
-    for (int i = 0; i < speed_case_count; i++)
-        run_speed_case(&speed_cases[i], sources, &sws);
     for (int i = 0; i < SOURCES; i++)
-        gvd_frame_unref(&sources[i]);
+        sources[i] = speed_frame(i);
+    run_speed_cases(sources, "", &sws);
+    if (!clip)
+        return;
+    FILE *file = fopen(clip, "rb");
+    if (!file)
+        die("%s cannot be opened", clip);
+    for (int i = 0; i < SOURCES; i++) {
+        sources[i] = speed_frame(i);
+        read_frame(sources[i], file, clip);
+    }
+    fclose(file);
+    run_speed_cases(sources, ", of a clip", &sws);
 }

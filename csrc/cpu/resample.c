@@ -15,6 +15,7 @@
 #define RING_BYTES (512 << 10) // of levels: wide strips, read row by row
 #define BLOCK_BYTES (4 << 20)  // of sums
 #define STRIP_STEP 32
+#define AHEAD 4 // rows that are asked of the memory early
 
 typedef struct resampling {
     const gvd_resample_ops *ops;
@@ -87,12 +88,14 @@ static gvd_sample_row frame_row(const resampling *r, int y)
         .y = f->planes[0].data + y * f->planes[0].stride,
         .sample_bytes = f->sample_bytes,
         .shift_x = c->shift_x,
+        .ahead_y = AHEAD * f->planes[0].stride,
     };
     if (f->plane_count == 3) {
         const gvd_plane *u = gvd_conversion_u(c, f),
                         *v = gvd_conversion_v(c, f);
         row.u = u->data + (y >> c->shift_y) * u->stride;
         row.v = v->data + (y >> c->shift_y) * v->stride;
+        row.ahead_uv = (AHEAD >> c->shift_y) * u->stride;
     }
     return row;
 }

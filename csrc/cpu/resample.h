@@ -12,6 +12,9 @@
 typedef struct gvd_sample_row {
     const uint8_t *y, *u, *v; // u and v NULL where there is no chroma
     int sample_bytes, shift_x;
+    // Bytes to a row that is wanted soon, and to its chroma; the plane may end
+    // before it.
+    ptrdiff_t ahead_y, ahead_uv;
 } gvd_sample_row;
 
 // What a row buffer has beyond its end: vectors may read and write there.

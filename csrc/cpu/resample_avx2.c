@@ -32,7 +32,6 @@
 #define WIDE_WORDS(p) _mm256_cvtepu16_epi32(LOAD_16(p))
 #define WIDE_WORDS_TWICE(p) _mm256_cvtepu16_epi32(twice_words(LOAD_8(p)))
 #define SIGNED_WORDS(p) _mm256_cvtepi16_epi32(LOAD_16(p))
-#define SUM_OF_FOUR(a, b, c, d) sum_of_four(a, b, c, d)
 #define STORE_BYTES(p, v) store_bytes(p, v)
 #define STORE_WORDS(p, v) store_words(p, v)
 #define STORE_HALVES(p, f)                                                     \
@@ -46,14 +45,6 @@ INLINE __m128i twice_bytes(__m128i v)
 INLINE __m128i twice_words(__m128i v)
 {
     return _mm_unpacklo_epi16(v, v);
-}
-
-INLINE __m128i sum_of_four(__m256i a, __m256i b, __m256i c, __m256i d)
-{
-    const __m256i all =
-        _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-    return _mm_add_epi32(_mm256_castsi256_si128(all),
-                         _mm256_extracti128_si256(all, 1));
 }
 
 INLINE void store_words(void *to, __m256i v)

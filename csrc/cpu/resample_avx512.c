@@ -32,7 +32,6 @@
 #define WIDE_WORDS(p) _mm512_cvtepu16_epi32(LOAD_32(p))
 #define WIDE_WORDS_TWICE(p) _mm512_cvtepu16_epi32(twice_words(LOAD_16(p)))
 #define SIGNED_WORDS(p) _mm512_cvtepi16_epi32(LOAD_32(p))
-#define SUM_OF_FOUR(a, b, c, d) sum_of_four(a, b, c, d)
 #define STORE_BYTES(p, v)                                                      \
     _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(v))
 #define STORE_WORDS(p, v)                                                      \
@@ -53,20 +52,6 @@ INLINE __m256i twice_bytes(__m128i v)
 INLINE __m256i twice_words(__m128i v)
 {
     return _mm256_set_m128i(_mm_unpackhi_epi16(v, v), _mm_unpacklo_epi16(v, v));
-}
-
-INLINE __m256i fold(__m512i v)
-{
-    return _mm256_add_epi32(_mm512_castsi512_si256(v),
-                            _mm512_extracti64x4_epi64(v, 1));
-}
-
-INLINE __m128i sum_of_four(__m512i a, __m512i b, __m512i c, __m512i d)
-{
-    const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(fold(a), fold(b)),
-                                          _mm256_hadd_epi32(fold(c), fold(d)));
-    return _mm_add_epi32(_mm256_castsi256_si128(all),
-                         _mm256_extracti128_si256(all, 1));
 }
 
 #include "cpu/resample_lanes.h"

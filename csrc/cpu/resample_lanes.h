@@ -16,10 +16,11 @@
 //   WIDE_BYTES(p)      FLOATS bytes as 32 bits each; _TWICE: half, each twice
 //   WIDE_WORDS(p)      likewise of 16 bits
 //   SIGNED_WORDS(p)    FLOATS numbers of 16 bits, as 32 bits each
-//   SUM_OF_FOUR(a..d)  the sums of the 32-bit lanes of each, as __m128i
 //   STORE_BYTES(p, v)  32-bit lanes as bytes
 //   STORE_WORDS(p, v)  as 16 bits
 //   STORE_HALVES(p, f) floats as half floats
+#define TAPS 16 // along a row, at once
+
 struct coefficients {
     V y_offset, cy, crv, cgu, cgv, cbu;
 };
@@ -87,6 +88,17 @@ INLINE V clip_short(V level)
     return INT(min_epi16)(level, INT(set1_epi16)(GVD_SHORT_MAX));
 }
 
+// The processor sees a row coming, not the next one.
+INLINE void prefetch(const gvd_sample_row *row, int x)
+{
+    __builtin_prefetch(row->y + row->ahead_y + x);
+    if (row->u) {
+        const int at = x >> row->shift_x;
+        __builtin_prefetch(row->u + row->ahead_uv + at);
+        __builtin_prefetch(row->v + row->ahead_uv + at);
+    }
+}
+
 // Pixels of two rows, interleaved within each 16 bytes: whole vectors of them,
 // and how many that were.
 INLINE int load_pairs(const struct coefficients *k,
@@ -97,6 +109,8 @@ INLINE int load_pairs(const struct coefficients *k,
     int16_t *const to[3] = {out[0], out[1], out[2]};
     int i = 0;
     for (; i + SHORTS <= n; i += SHORTS) {
+        prefetch(&a, x + i);
+        prefetch(&b, x + i);
         const struct levels first = load_terms(k, &a, x + i, chroma);
         const struct levels second =
             chroma == CHROMA_SHARED ? first : load_terms(k, &b, x + i, chroma);
@@ -181,17 +195,30 @@ TARGET static void down_short(int16_t *out, const int16_t *const *pairs,
     }
 }
 
-// `steps` vectors of taps, a constant where there are few.
-INLINE V sum_taps(const gvd_axis *x, const int16_t *in, int at, int steps)
+// The sums of the lanes of each.
+INLINE __m128i sum_of_four(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    const __m256i all =
+        _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    return _mm_add_epi32(_mm256_castsi256_si128(all),
+                         _mm256_extracti128_si256(all, 1));
+}
+
+INLINE __m256i load_taps(const int16_t *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+// `steps` times TAPS, a constant where there are few. Wider vectors would hold
+// more zeros than weights.
+INLINE __m256i sum_taps(const gvd_axis *x, const int16_t *in, int at, int steps)
 {
     const int16_t *weights = x->short_weights + (size_t)at * (size_t)x->stride;
     const int16_t *from = in + x->starts[at];
-    V sum = INT(madd_epi16)(LOAD(from), LOAD(weights));
-    for (int j = 1; j < steps; j++) {
-        const ptrdiff_t tap = (ptrdiff_t)j * SHORTS;
-        sum = INT(add_epi32)(
-            sum, INT(madd_epi16)(LOAD(from + tap), LOAD(weights + tap)));
-    }
+    __m256i sum = _mm256_madd_epi16(load_taps(from), load_taps(weights));
+    for (int j = TAPS; j < steps * TAPS; j += TAPS)
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(load_taps(from + j),
+                                                      load_taps(weights + j)));
     return sum;
 }
 
@@ -201,15 +228,15 @@ INLINE void sum_across(float *out, const int16_t *in, const gvd_axis *x,
     const float level = 1.0f / (float)(1 << (GVD_YUV_FRACTION + x->shift));
     int i = 0;
     for (; i + 4 <= x->count; i += 4) {
-        const __m128i sums = SUM_OF_FOUR(
+        const __m128i sums = sum_of_four(
             sum_taps(x, in, i, steps), sum_taps(x, in, i + 1, steps),
             sum_taps(x, in, i + 2, steps), sum_taps(x, in, i + 3, steps));
         _mm_storeu_ps(out + i,
                       _mm_mul_ps(_mm_cvtepi32_ps(sums), _mm_set1_ps(level)));
     }
     for (; i < x->count; i++) {
-        const V sum = sum_taps(x, in, i, steps);
-        const __m128i sums = SUM_OF_FOUR(sum, sum, sum, sum);
+        const __m256i sum = sum_taps(x, in, i, steps);
+        const __m128i sums = sum_of_four(sum, sum, sum, sum);
         out[i] = (float)_mm_cvtsi128_si32(sums) * level;
     }
 }
@@ -217,7 +244,7 @@ INLINE void sum_across(float *out, const int16_t *in, const gvd_axis *x,
 TARGET static void across_short(float *out, const int16_t *in,
                                 const gvd_axis *x, int from)
 {
-    const int steps = (x->taps + SHORTS - 1) / SHORTS;
+    const int steps = (x->taps + TAPS - 1) / TAPS;
     const F unit = REAL(set1_ps)(1.0f / (1 << GVD_YUV_FRACTION));
     const int16_t *first = in - from;
     if (x->plain)
