@@ -84,18 +84,19 @@ static gvd_sample_row frame_row(const resampling *r, int y)
 {
     const gvd_frame *f = r->frame;
     const gvd_conversion *c = r->c;
+    const int ahead = y + AHEAD < f->height ? AHEAD : 0;
     gvd_sample_row row = {
         .y = f->planes[0].data + y * f->planes[0].stride,
         .sample_bytes = f->sample_bytes,
         .shift_x = c->shift_x,
-        .ahead_y = AHEAD * f->planes[0].stride,
+        .ahead_y = ahead * f->planes[0].stride,
     };
     if (f->plane_count == 3) {
         const gvd_plane *u = gvd_conversion_u(c, f),
                         *v = gvd_conversion_v(c, f);
         row.u = u->data + (y >> c->shift_y) * u->stride;
         row.v = v->data + (y >> c->shift_y) * v->stride;
-        row.ahead_uv = (AHEAD >> c->shift_y) * u->stride;
+        row.ahead_uv = (ahead >> c->shift_y) * u->stride;
     }
     return row;
 }

@@ -12,8 +12,7 @@
 typedef struct gvd_sample_row {
     const uint8_t *y, *u, *v; // u and v NULL where there is no chroma
     int sample_bytes, shift_x;
-    // Bytes to a row that is wanted soon, and to its chroma; the plane may end
-    // before it.
+    // Bytes to a row that is wanted soon, and to its chroma.
     ptrdiff_t ahead_y, ahead_uv;
 } gvd_sample_row;
 
