@@ -13,9 +13,10 @@ typedef struct draft {
     gvd_batch *batch;
     gvd_size size; // of its pictures
     int64_t first_place;
-    int pending;   // frames that are still being converted
-    bool complete; // takes no more frames
-    bool dropped;  // is a part of what was asked for: not to be given
+    int pending;       // frames that are still being converted
+    bool complete;     // takes no more frames
+    bool dropped;      // is a part of what was asked for: not to be given
+    gvd_charge charge; // empty in the one that was claimed
     struct draft *next;
 } draft;
 
@@ -33,6 +34,7 @@ struct gvd_assembler {
     // Guarded by lock.
     draft *head, *tail;
     int drafts;
+    bool claim_used; // by one of them
     bool stopped;
     bool wanted; // somebody waits for a batch
     int end;     // GVD_OK while frames come, then GVD_EOF or an error
@@ -81,6 +83,7 @@ static void run_convert(gvd_task *task, bool cancelled)
 
 static void free_draft(draft *d)
 {
+    gvd_charge_give(&d->charge);
     gvd_batch_free(&d->batch);
     free(d);
 }
@@ -101,22 +104,55 @@ static int create_tensor(gvd_assembler *a, gvd_size size, gvd_tensor **out,
     return gvd_host_tensor_create(output->dtype, GVD_MAX_DIMS, shape, out, err);
 }
 
-// Starts a batch for pictures of this size, once the caller has room for it.
-static int start_draft(gvd_assembler *a, gvd_size size, gvd_error *err)
+// A budget wakes nobody: its room is looked for so often.
+#define LOOK_MS 10
+
+// False where there is no room for another batch now.
+static bool find_room_locked(gvd_assembler *a, int64_t bytes,
+                             gvd_charge *charge)
 {
+    if (a->drafts >= a->params.depth)
+        return false;
+    if (!a->claim_used || !a->params.budget) {
+        a->claim_used = true;
+        return true;
+    }
+    pthread_mutex_unlock(&a->lock);
+    bool found =
+        gvd_charge_take(charge, a->params.budget, bytes, GVD_CHARGE_EXTRA);
     pthread_mutex_lock(&a->lock);
-    while (a->drafts >= a->params.depth && !a->stopped)
-        pthread_cond_wait(&a->changed, &a->lock);
+    return found;
+}
+
+// Waits until the caller, and what all readings hold, leave room for a batch.
+static int wait_room(gvd_assembler *a, gvd_size size, gvd_charge *charge,
+                     gvd_error *err)
+{
+    const gvd_output *output = &a->params.conversions->output;
+    int64_t shape[GVD_MAX_DIMS], bytes = gvd_dtype_bytes(output->dtype);
+    gvd_output_shape(output, a->params.batch_size, size, shape);
+    for (int i = 0; i < GVD_MAX_DIMS; i++)
+        bytes *= shape[i];
+    pthread_mutex_lock(&a->lock);
+    while (!a->stopped && !find_room_locked(a, bytes, charge))
+        gvd_wait(&a->changed, &a->lock, gvd_seconds(),
+                 a->drafts < a->params.depth ? LOOK_MS : -1);
     bool stopped = a->stopped;
     pthread_mutex_unlock(&a->lock);
-    if (stopped)
-        return gvd_fail_closed(err);
+    return stopped ? gvd_fail_closed(err) : GVD_OK;
+}
+
+// Starts a batch for pictures of this size, once there is room for it.
+static int start_draft(gvd_assembler *a, gvd_size size, gvd_error *err)
+{
     draft *d = calloc(1, sizeof *d);
     if (!d)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     d->size = size;
     d->first_place = a->placed;
-    int rc = gvd_batch_create(a->params.batch_size, &d->batch, err);
+    int rc = wait_room(a, size, &d->charge, err);
+    if (rc == GVD_OK)
+        rc = gvd_batch_create(a->params.batch_size, &d->batch, err);
     if (rc == GVD_OK)
         rc = create_tensor(a, size, &d->batch->tensor, err);
     if (rc < 0) {
@@ -322,6 +358,9 @@ static int try_take_locked(gvd_assembler *a, gvd_batch **out, gvd_error *err)
     if (!a->head)
         a->tail = NULL;
     a->drafts--;
+    if (d->charge.bytes == 0)
+        a->claim_used = false;
+    gvd_charge_give(&d->charge);
     pthread_cond_broadcast(&a->changed);
     *out = d->batch;
     free(d);

@@ -18,6 +18,7 @@ typedef struct gvd_assembler_params {
     bool transposed;    // width and height change places
     gvd_target *target; // of the only batch; may be empty
     bool on_demand;     // the frames are to be as new as can be
+    gvd_budget *budget; // of all readings: one batch is claimed from it already
 } gvd_assembler_params;
 
 int gvd_assembler_create(const gvd_assembler_params *params,

@@ -12,8 +12,10 @@ void gvd_frame_unref(gvd_frame **frame)
 {
     gvd_frame *f = *frame;
     *frame = NULL;
-    if (f && gvd_ref_put(&f->ref))
-        f->release(f);
+    if (!f || !gvd_ref_put(&f->ref))
+        return;
+    gvd_charge_give(&f->charge);
+    f->release(f);
 }
 
 static void release_facts(gvd_frame *frame)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memory.h"
 #include "ref.h"
 #include "status.h"
 
@@ -48,8 +49,9 @@ struct gvd_frame {
     int (*order)(gvd_frame *frame, void *stream, gvd_error *err);
     // Blocks, then copies one plane without padding; NULL in host memory.
     int (*to_host)(gvd_frame *frame, int plane, void *host, gvd_error *err);
-    void *owner; // the maker's
-    int device;  // the GPU's number, in device memory
+    void *owner;       // the maker's
+    int device;        // the GPU's number, in device memory
+    gvd_charge charge; // on what all decoders may hold, until it is given out
 
     enum gvd_memory memory;
     enum gvd_layout layout;

@@ -53,11 +53,12 @@ gvd_frame *gvd_frame_cache_get(gvd_frame_cache *cache, int64_t number)
     return frame;
 }
 
-void gvd_frame_cache_clear(gvd_frame_cache *cache)
+void gvd_frame_cache_trim(gvd_frame_cache *cache, int64_t bytes)
 {
     pthread_mutex_lock(&cache->lock);
-    while (cache->count > 0) {
+    while (cache->count > 0 && bytes > 0) {
         gvd_frame *oldest = pop_locked(cache);
+        bytes -= gvd_frame_bytes(oldest);
         gvd_frame_unref(&oldest);
     }
     pthread_mutex_unlock(&cache->lock);
@@ -65,6 +66,6 @@ void gvd_frame_cache_clear(gvd_frame_cache *cache)
 
 void gvd_frame_cache_destroy(gvd_frame_cache *cache)
 {
-    gvd_frame_cache_clear(cache);
+    gvd_frame_cache_trim(cache, INT64_MAX);
     pthread_mutex_destroy(&cache->lock);
 }

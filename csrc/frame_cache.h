@@ -26,4 +26,5 @@ void gvd_frame_cache_destroy(gvd_frame_cache *cache);
 void gvd_frame_cache_put(gvd_frame_cache *cache, gvd_frame *frame);
 // The frame of this number with a reference for the caller, or NULL.
 gvd_frame *gvd_frame_cache_get(gvd_frame_cache *cache, int64_t number);
-void gvd_frame_cache_clear(gvd_frame_cache *cache);
+// Frees the oldest, about so many bytes.
+void gvd_frame_cache_trim(gvd_frame_cache *cache, int64_t bytes);

@@ -114,10 +114,18 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .frame_bytes = gvd_frame_expected_bytes(r, media),
         .frames_ahead = pass->request ? gvd_request_size(pass->request)
                                       : media->header_frames,
+        .budget = r->budget,
+        .session_bytes =
+            r->backend == &gvd_cuda ? gvd_cuda_session_bytes(media) : 0,
         .keeps_times = pass->request || r->params.low_latency,
         .longest_first = pass->request &&
                          gvd_request_count(pass->request) <= pass->batch_size,
     };
+    if (!pass->target.block.data) {
+        int64_t known = p.frames_ahead > 0 ? p.frames_ahead : INT64_MAX;
+        int64_t frames = known < pass->batch_size ? known : pass->batch_size;
+        p.batch_bytes = frames * gvd_batch_frame_bytes(r, media);
+    }
     choose_workers(pass, &p);
     if (r->params.low_latency && !pass->request)
         choose_low_latency(pass, &p);
@@ -153,6 +161,7 @@ static int create_stages(gvd_pass *pass, gvd_error *err)
         .transposed = r->orientation & GVD_TRANSPOSE,
         .target = &pass->target,
         .on_demand = r->params.low_latency && !pass->request,
+        .budget = r->budget,
     };
     return gvd_assembler_create(&p, &pass->assembler, err);
 }
@@ -472,6 +481,9 @@ int gvd_pass_next(gvd_pass *pass, int timeout_ms,
     }
     if (rc == GVD_OK && pass->ready) {
         *out = pass->ready;
+        // What is given out is the caller's.
+        for (int i = 0; i < pass->ready->count; i++)
+            gvd_charge_give(&pass->ready->frames[i]->charge);
         pass->first_place += pass->ready->count;
         pass->ready = NULL;
     }

@@ -2,11 +2,13 @@
 #include "reader_impl.h"
 
 #include <malloc.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/host_pool.h"
+#include "cpu/limits.h"
 #include "cuda/device.h"
 #include "cuda/info.h"
 #include "scan.h"
@@ -149,6 +151,21 @@ static void copy_facts(gvd_reader *r)
     r->conversions.orientation = r->orientation;
 }
 
+static void trim_cache(gvd_trimmer *trimmer, int64_t bytes)
+{
+    gvd_reader *r =
+        (gvd_reader *)((char *)trimmer - offsetof(gvd_reader, trimmer));
+    gvd_frame_cache_trim(&r->cache, bytes);
+}
+
+// Frames that are kept for later requests go when others need their memory.
+static void join_budget(gvd_reader *r)
+{
+    r->budget = gvd_memory_budget(r->device);
+    r->trimmer.trim = trim_cache;
+    gvd_budget_add_trimmer(r->budget, &r->trimmer, false);
+}
+
 int gvd_reader_open(gvd_reader *reader, gvd_error *err)
 {
     gvd_reader *r = reader;
@@ -161,6 +178,8 @@ int gvd_reader_open(gvd_reader *reader, gvd_error *err)
     rc = choose_backend(r, err);
     if (rc < 0)
         gvd_error_prefix(err, "%s: ", r->params.url);
+    else
+        join_budget(r);
     return rc;
 }
 
@@ -214,6 +233,8 @@ void gvd_reader_unref(gvd_reader **reader)
     gvd_source_close(&r->access);
     gvd_scan_free(&r->scan);
     gvd_index_unref(&r->index);
+    if (r->budget)
+        gvd_budget_remove_trimmer(r->budget, &r->trimmer);
     gvd_frame_cache_destroy(&r->cache);
     gvd_conversions_destroy(&r->conversions);
     pthread_mutex_destroy(&r->lock);
@@ -235,7 +256,7 @@ void gvd_reader_close(gvd_reader **reader)
         pthread_mutex_unlock(&r->lock);
         gvd_source_close(&source);
         gvd_source_close(&access);
-        gvd_frame_cache_clear(&r->cache);
+        gvd_frame_cache_trim(&r->cache, INT64_MAX);
     }
     gvd_reader_unref(reader);
 }
@@ -318,6 +339,21 @@ const char *gvd_reader_backend(const gvd_reader *reader)
 const char *gvd_reader_fallback_reason(const gvd_reader *reader)
 {
     return reader->fallback_reason[0] ? reader->fallback_reason : NULL;
+}
+
+int64_t gvd_memory_most(gvd_device device)
+{
+    return device.type == GVD_DEVICE_CUDA ? gvd_cuda_memory_most(device.id)
+                                          : gvd_cpu_memory_most();
+}
+
+gvd_budget *gvd_memory_budget(gvd_device device)
+{
+    bool cuda = device.type == GVD_DEVICE_CUDA;
+    gvd_budget *budget = gvd_budget_of(cuda ? device.id : GVD_HOST);
+    if (budget && !gvd_budget_is_set(budget))
+        gvd_budget_set_default(budget, gvd_memory_most(device));
+    return budget;
 }
 
 void gvd_trim(void)

@@ -12,6 +12,7 @@
 #include "index.h"
 #include "input.h"
 #include "media.h"
+#include "memory.h"
 #include "output.h"
 #include "stats.h"
 #include "tensor.h"
@@ -127,6 +128,12 @@ void gvd_pass_stats(gvd_pass *pass, gvd_stats *stats);
 void gvd_pass_close(gvd_pass **pass);
 
 void gvd_batch_free(gvd_batch **batch);
+
+// What all decoders hold on a device, and may hold: gvd_memory_most unless it
+// was set. NULL for the number of no GPU.
+gvd_budget *gvd_memory_budget(gvd_device device);
+// Three quarters of its memory.
+int64_t gvd_memory_most(gvd_device device);
 
 // Frees every idle session and buffer that the process keeps for later.
 void gvd_trim(void);

@@ -23,6 +23,8 @@ struct gvd_reader {
     enum gvd_orientation orientation; // that frames are given in
     gvd_frame_cache cache;            // of requests, unless they are native
     gvd_conversions conversions;
+    gvd_budget *budget;  // of the device
+    gvd_trimmer trimmer; // of the cache
 
     atomic_bool stopped; // all waits for the source end
 

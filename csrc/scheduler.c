@@ -36,6 +36,7 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     s->params = *params;
     s->frame_bytes = params->frame_bytes > 0 ? params->frame_bytes : 1;
     s->session_cap = params->workers;
+    s->head_frames = GVD_HEAD_FRAMES;
     gvd_timeline_init(&s->timeline, &params->session.stream->media);
     s->memory_limit =
         params->memory_limit > 0 ? params->memory_limit : INT64_MAX / 4;
@@ -103,6 +104,7 @@ void gvd_scheduler_destroy(gvd_scheduler **scheduler)
         s->head = job->next;
         gvd_job_free(&job);
     }
+    gvd_claim_drop(&s->claim);
     gvd_timeline_free(&s->timeline);
     pthread_cond_destroy(&s->feed);
     pthread_cond_destroy(&s->frames);

@@ -6,13 +6,15 @@
 //   gvd_scheduler_next   frames of the first job, then of the second, ...
 //
 // Bounded: frames that wait never exceed the memory limit, but the first job
-// always goes on, so it cannot deadlock. A job whose frames differ from what
-// the plan expects is decoded again by the fallback backend.
+// always goes on, so it cannot deadlock: what the budget of all readings must
+// have free for that is claimed before the first frame. A job whose frames
+// differ from what the plan expects is decoded again by the fallback backend.
 //
 // Thread-safety: all functions, except that destroy must be the last call.
 #pragma once
 
 #include "backend.h"
+#include "memory.h"
 #include "plan.h"
 #include "stats.h"
 
@@ -44,6 +46,9 @@ typedef struct gvd_scheduler_params {
     int threads;                // cores for decoders that thread themselves
     int64_t memory_limit;       // or 0: gvd_scheduler_set_limit follows
     int64_t frame_bytes;        // about, until frames tell
+    gvd_budget *budget;         // of all readings, or NULL
+    int64_t batch_bytes;        // that the reading holds besides the frames
+    int64_t session_bytes;      // that the budget counts for one, about
     int64_t frames_ahead;       // to be decoded in all, about; 0: unknown
     bool keeps_times;           // frames keep the pts of their packets
     int drop_beyond;            // frames that wait: the oldest go; 0: none

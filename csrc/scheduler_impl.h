@@ -12,7 +12,7 @@
 // it can be decoded again.
 #define GVD_QUEUED_LIMIT (INT64_C(32) << 20)
 #define GVD_KEPT_LIMIT (INT64_C(64) << 20)
-// Frames that the first job may leave when all memory is taken.
+// Frames that the first job may leave when all memory is taken, at most.
 #define GVD_HEAD_FRAMES 8
 
 // A packet that was pushed and whose frame is not out yet.
@@ -71,6 +71,10 @@ struct gvd_scheduler {
     bool no_backend; // it refuses the stream: the fallback does all jobs
     int session_cap; // more could not be had
     int64_t memory_limit;
+    gvd_claim claim;       // on the budget
+    int64_t claimed_frame; // bytes of a frame that the claim is for
+    int head_frames;       // that the first job may leave whatever is held
+    bool session_begun;    // the claim is not for a session any more
     int running_jobs;
     int64_t longest_job; // shown packets
     int64_t queued_bytes, held_bytes, frame_bytes;
@@ -87,6 +91,20 @@ void *gvd_worker_main(void *worker);
 
 // Runs a task, or sleeps until something changes.
 void gvd_worker_wait_locked(gvd_scheduler *scheduler);
+// Runs a task, or sleeps until something changes or for a moment.
+void gvd_worker_starve_locked(gvd_scheduler *scheduler);
+
+// The claim is, or is made, one for frames of this size: as gvd_claim_grow.
+// This and the next give the lock up for a while.
+int gvd_worker_claim_locked(gvd_scheduler *scheduler, int64_t frame_bytes,
+                            gvd_error *err);
+// Waits until the worker's job may leave the frame, and counts it.
+int gvd_worker_hold_locked(gvd_worker *worker, gvd_frame *frame);
+// A session is counted by whoever makes it: the claim for it ends.
+void gvd_worker_begin_session_locked(gvd_scheduler *scheduler);
+// Bytes of frames that may wait, by this reading's limit and by its share.
+int64_t gvd_scheduler_limit_locked(const gvd_scheduler *scheduler);
+
 // gvd_emit of a worker's sessions.
 int gvd_worker_emit(void *worker, gvd_frame *frame);
 // Decodes the worker's job from its next packet on to its end.

@@ -90,17 +90,32 @@ int gvd_frame_duplicate(const gvd_frame *frame, gvd_frame **out, gvd_error *err)
                : gvd_cuda_duplicate(frame, out, err);
 }
 
+// Of one frame as it is given, or 0 where the header's size is none.
+static int64_t made_bytes(gvd_reader *reader)
+{
+    int64_t shape[GVD_MAX_DIMS];
+    if (gvd_reader_shape(reader, 1, shape, NULL) < 0)
+        return 0;
+    int64_t bytes = gvd_dtype_bytes(reader->params.output.dtype);
+    for (int i = 0; i < GVD_MAX_DIMS; i++)
+        bytes *= shape[i];
+    return bytes;
+}
+
 int64_t gvd_frame_expected_bytes(gvd_reader *reader, const gvd_media *media)
 {
     int64_t bytes = (int64_t)media->width * media->height * 3 / 2;
     bytes *= media->bit_depth > 8 ? 2 : 1;
-    int64_t shape[GVD_MAX_DIMS];
     const gvd_output *output = &reader->params.output;
-    if (output->native || gvd_output_is_whole(output) ||
-        gvd_reader_shape(reader, 1, shape, NULL) < 0)
+    if (output->native || gvd_output_is_whole(output))
         return bytes;
-    int64_t made = gvd_dtype_bytes(output->dtype);
-    for (int i = 0; i < GVD_MAX_DIMS; i++)
-        made *= shape[i];
-    return made < bytes ? made : bytes;
+    int64_t made = made_bytes(reader);
+    return made > 0 && made < bytes ? made : bytes;
+}
+
+int64_t gvd_batch_frame_bytes(gvd_reader *reader, const gvd_media *media)
+{
+    bool ahead =
+        reader->device.type == GVD_DEVICE_CPU && !reader->params.output.native;
+    return ahead ? made_bytes(reader) : gvd_frame_expected_bytes(reader, media);
 }

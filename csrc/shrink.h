@@ -14,3 +14,6 @@ int gvd_frame_duplicate(const gvd_frame *frame, gvd_frame **out,
 
 // What a frame takes while it waits, about, before there is one.
 int64_t gvd_frame_expected_bytes(gvd_reader *reader, const gvd_media *media);
+// What a batch takes for each of its frames until it is given out, about: its
+// picture where it is made ahead, else the frame.
+int64_t gvd_batch_frame_bytes(gvd_reader *reader, const gvd_media *media);

@@ -175,15 +175,36 @@ static int try_open_locked(gvd_worker *w)
     return GVD_OK;
 }
 
+// Opens a session, or waits for the first one.
+static int wait_open_locked(gvd_worker *w)
+{
+    gvd_scheduler *s = w->scheduler;
+    double start = gvd_seconds();
+    gvd_worker_begin_session_locked(s);
+    int rc = try_open_locked(w);
+    while (s->sessions == 0 && !s->aborted) {
+        bool full = rc == GVD_ERR_NO_MEMORY && s->params.budget &&
+                    gvd_budget_is_patient(s->params.budget, start);
+        // The sessions that made this one seem unneeded may be gone meanwhile.
+        if (rc != GVD_AGAIN && !full)
+            break;
+        if (full)
+            gvd_worker_starve_locked(s);
+        rc = try_open_locked(w);
+    }
+    return rc;
+}
+
 static bool open_session_locked(gvd_worker *w)
 {
     gvd_scheduler *s = w->scheduler;
     if (s->sessions >= s->session_cap)
         return false;
-    int rc = try_open_locked(w);
-    // The sessions that made this one seem unneeded may be gone meanwhile.
-    while (rc == GVD_AGAIN && s->sessions == 0 && !s->aborted)
-        rc = try_open_locked(w);
+    int rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
+    if (rc == GVD_AGAIN)
+        return false;
+    if (rc == GVD_OK)
+        rc = wait_open_locked(w);
     if (rc == GVD_AGAIN) {
         s->fewer_reason = "what is left does not pay for another session";
     } else if (rc < 0 && s->sessions > 0) {
@@ -207,11 +228,18 @@ static bool fits_locked(gvd_scheduler *s, const gvd_job *job)
 {
     if (job == s->head || s->longest_job == 0)
         return true;
-    int64_t fit = s->memory_limit / s->frame_bytes;
+    int64_t fit = gvd_scheduler_limit_locked(s) / s->frame_bytes;
     bool fits = s->running_jobs < 1 + 2 * fit / s->longest_job;
     if (!fits)
         s->fewer_reason = "the memory limit holds no more GOPs";
     return fits;
+}
+
+// The budget of all readings has not let this one begin yet.
+static bool is_unclaimed_locked(const gvd_scheduler *s)
+{
+    return s->params.budget && s->claimed_frame == 0 && !s->aborted &&
+           (s->head || !s->fed);
 }
 
 void *gvd_worker_main(void *worker)
@@ -231,7 +259,9 @@ void *gvd_worker_main(void *worker)
             if (s->fed && !next_job_locked(s))
                 drop_session_locked(w);
             s->idle_workers++;
-            if (!s->aborted)
+            if (is_unclaimed_locked(s))
+                gvd_worker_starve_locked(s);
+            else if (!s->aborted)
                 gvd_worker_wait_locked(s);
             s->idle_workers--;
             continue;

@@ -105,14 +105,6 @@ static int identify(gvd_worker *w, gvd_frame *frame)
     return GVD_OK;
 }
 
-static bool has_room_locked(const gvd_scheduler *s, const gvd_job *job,
-                            int64_t bytes)
-{
-    if (s->held_bytes + bytes <= s->memory_limit)
-        return true;
-    return job == s->head && job->frame_count < GVD_HEAD_FRAMES;
-}
-
 // For a consumer that is too slow for what it reads.
 static void drop_oldest_locked(gvd_scheduler *s)
 {
@@ -131,15 +123,13 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
     gvd_scheduler *s = w->scheduler;
     gvd_job *job = w->job;
     int64_t bytes = gvd_frame_bytes(frame);
-    while (!s->aborted && !has_room_locked(s, job, bytes))
-        gvd_worker_wait_locked(s);
-    if (s->aborted) {
-        gvd_frame_unref(&frame);
-        return gvd_fail_closed(&w->error);
-    }
     if (s->params.drop_beyond > 0 && s->held_frames >= s->params.drop_beyond)
         drop_oldest_locked(s);
-    s->held_bytes += bytes;
+    int rc = gvd_worker_hold_locked(w, frame);
+    if (rc < 0) {
+        gvd_frame_unref(&frame);
+        return rc;
+    }
     s->held_frames++;
     if (s->held_bytes > s->stats.bytes_held_max)
         s->stats.bytes_held_max = s->held_bytes;
@@ -151,7 +141,7 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
         s->first_out = true;
         gvd_scheduler_add_worker_locked(s);
     }
-    int rc = gvd_job_push_frame(job, frame, &w->error);
+    rc = gvd_job_push_frame(job, frame, &w->error);
     if (rc < 0) {
         s->held_bytes -= bytes;
         s->held_frames--;

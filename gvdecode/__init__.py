@@ -26,6 +26,8 @@ from gvdecode.errors import (
 )
 from gvdecode.frames import Frame, FrameBatch
 from gvdecode.index import VideoIndex
+from gvdecode.many import ManyBatches, SourceBatch, decode_many
+from gvdecode.memory import MemoryUsage, memory_usage, set_memory_limit
 from gvdecode.metadata import VideoMetadata
 from gvdecode.stats import DecodeStats
 from gvdecode.version import __version__
@@ -40,13 +42,19 @@ __all__ = [
     "FileMissingError",
     "Frame",
     "FrameBatch",
+    "ManyBatches",
+    "MemoryUsage",
     "OpenError",
     "OutOfMemoryError",
+    "SourceBatch",
     "TimeoutError",
     "UnsupportedError",
     "VideoDecoder",
     "VideoIndex",
     "VideoMetadata",
     "__version__",
+    "decode_many",
+    "memory_usage",
+    "set_memory_limit",
     "trim",
 ]

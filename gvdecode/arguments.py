@@ -148,6 +148,8 @@ def _current_gpu() -> int:
 
 def device(value: object) -> Device:
     """The device of a str, an int or an object like a torch.device."""
+    if isinstance(value, Device):
+        return value
     kind, index = _device_parts(value)
     if kind == "cpu":
         return Device(CPU, 0)

@@ -153,7 +153,8 @@ class VideoDecoder(FrameAccess):
     missing file is `FileNotFoundError` too), `UnsupportedError` where this
     machine cannot serve the request, and ValueError or TypeError for a wrong
     argument. A decoder may be used from several threads, but after `os.fork`
-    only in the process that opened it.
+    only in the process that opened it. Pickling keeps its arguments and the index
+    where there is one: what is unpickled has opened the source anew.
     """
 
     def __init__(
@@ -191,6 +192,12 @@ class VideoDecoder(FrameAccess):
         seek_mode: Literal["exact", "approximate"] = "exact",
         num_ffmpeg_threads: SupportsIndex | None = None,
     ) -> None:
+        # For pickle. A method with a super() has its class among its names.
+        self._arguments = {
+            name: value
+            for name, value in locals().items()
+            if name not in ("self", "__class__")
+        }
         wanted = arguments.device(device)
         on_fallback = arguments.choice(
             "fallback", fallback, ("warn", "error", "silent")
@@ -422,11 +429,27 @@ class VideoDecoder(FrameAccess):
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        source = self._arguments["source"]
+        if hasattr(source, "read") or isinstance(source, memoryview):
+            raise TypeError(
+                f"{self._name}: a decoder of a {type(source).__name__} cannot be "
+                "pickled: give it the file's path, or its bytes"
+            )
+        options = dict(self._arguments)
+        if self._index is not None:
+            options["index"] = self._index
+        return _reopen, (type(self), options)
+
     def __repr__(self) -> str:
         return (
             f"<gvdecode.VideoDecoder {self._name!r} device={self.device!r} "
             f"backend={self.backend!r}>"
         )
+
+
+def _reopen(kind: type[VideoDecoder], options: dict[str, Any]) -> VideoDecoder:
+    return kind(**options)
 
 
 class _Scan:

@@ -188,8 +188,16 @@ class VideoIndex:
                     f"here it is {others} (the index: {self._name})"
                 )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = self._core.state(), self._time_base, self._mark, self._name
+        return _restore, parts
+
     def __repr__(self) -> str:
         return f"<gvdecode.VideoIndex of {len(self)} frames, {self._name!r}>"
+
+
+def _restore(state: dict[str, Any], *parts: Any) -> VideoIndex:
+    return VideoIndex(_core.Index.from_state(state), *parts)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -4,13 +4,16 @@
 #include <stdlib.h>
 
 #include "cpu/limits.h"
+#include "memory.h"
 
 #define PAGE ((size_t)4096)
 
 struct gvd_host_block {
     uint8_t *memory;
     size_t capacity;
-    gvd_host_block *next; // while it is idle
+    // While it is idle.
+    gvd_host_block *next;
+    gvd_charge charge;
 };
 
 typedef struct host_tensor {
@@ -34,19 +37,43 @@ static void reset_pool(void)
     pool.idle_bytes = 0;
 }
 
-static void register_reset(void)
-{
-    pthread_atfork(NULL, NULL, reset_pool);
-}
-
 static void free_blocks(gvd_host_block *list)
 {
     while (list) {
         gvd_host_block *next = list->next;
+        gvd_charge_give(&list->charge);
         free(list->memory);
         free(list);
         list = next;
     }
+}
+
+// Idle blocks of `bytes` together, or all there are, as a list.
+static gvd_host_block *unlink_idle(int64_t bytes)
+{
+    pthread_mutex_lock(&pool.lock);
+    gvd_host_block *list = pool.idle, **at = &pool.idle;
+    for (; *at && bytes > 0; at = &(*at)->next) {
+        bytes -= (int64_t)(*at)->capacity;
+        pool.idle_bytes -= (int64_t)(*at)->capacity;
+    }
+    pool.idle = *at;
+    *at = NULL;
+    pthread_mutex_unlock(&pool.lock);
+    return list;
+}
+
+static void trim_some(gvd_trimmer *trimmer, int64_t bytes)
+{
+    (void)trimmer;
+    free_blocks(unlink_idle(bytes));
+}
+
+static void register_pool(void)
+{
+    static gvd_trimmer trimmer = {.trim = trim_some};
+    gvd_budget_add_trimmer(gvd_budget_of(GVD_HOST), &trimmer, true);
+    pthread_atfork(NULL, NULL, reset_pool);
 }
 
 // An idle block that is large enough and not wastefully so.
@@ -63,13 +90,15 @@ static gvd_host_block *take_idle(size_t bytes)
         pool.idle_bytes -= (int64_t)b->capacity;
     }
     pthread_mutex_unlock(&pool.lock);
+    if (b)
+        gvd_charge_give(&b->charge);
     return b;
 }
 
 gvd_host_block *gvd_host_block_get(size_t bytes)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, register_reset);
+    pthread_once(&once, register_pool);
     gvd_host_block *b = take_idle(bytes);
     if (b)
         return b;
@@ -95,11 +124,14 @@ void gvd_host_block_put(gvd_host_block *block)
     pthread_mutex_lock(&pool.lock);
     if (pool.limit == 0)
         pool.limit = gvd_cpu_memory_default();
-    bool keep = pool.idle_bytes + (int64_t)block->capacity <= pool.limit;
+    int64_t bytes = (int64_t)block->capacity;
+    bool keep = pool.idle_bytes + bytes <= pool.limit &&
+                gvd_charge_take(&block->charge, gvd_budget_of(GVD_HOST), bytes,
+                                GVD_CHARGE_IDLE);
     if (keep) {
         block->next = pool.idle;
         pool.idle = block;
-        pool.idle_bytes += (int64_t)block->capacity;
+        pool.idle_bytes += bytes;
     }
     pthread_mutex_unlock(&pool.lock);
     if (!keep)
@@ -181,10 +213,5 @@ int gvd_host_tensor_take(enum gvd_dtype dtype, int ndim, const int64_t *shape,
 
 void gvd_host_pool_trim(void)
 {
-    pthread_mutex_lock(&pool.lock);
-    gvd_host_block *list = pool.idle;
-    pool.idle = NULL;
-    pool.idle_bytes = 0;
-    pthread_mutex_unlock(&pool.lock);
-    free_blocks(list);
+    free_blocks(unlink_idle(INT64_MAX));
 }

@@ -51,7 +51,7 @@ int gvd_cpu_cores(void)
     return cores > 0 ? cores : 1;
 }
 
-int64_t gvd_cpu_memory_default(void)
+static int64_t memory_bytes(void)
 {
     int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     int64_t limit, unused;
@@ -60,5 +60,16 @@ int64_t gvd_cpu_memory_default(void)
                       &unused) >= 1) &&
         limit > 0 && limit < bytes)
         bytes = limit;
-    return bytes / 4 < DEFAULT_MAX ? bytes / 4 : DEFAULT_MAX;
+    return bytes;
+}
+
+int64_t gvd_cpu_memory_default(void)
+{
+    int64_t quarter = memory_bytes() / 4;
+    return quarter < DEFAULT_MAX ? quarter : DEFAULT_MAX;
+}
+
+int64_t gvd_cpu_memory_most(void)
+{
+    return memory_bytes() / 4 * 3;
 }

@@ -5,6 +5,7 @@
 #include "cuda/decoder_pool.h"
 #include "cuda/device.h"
 #include "cuda/session.h"
+#include "memory.h"
 
 // Sessions for a number of engines: while some are flushed, the others keep
 // every engine busy.
@@ -26,10 +27,30 @@ const gvd_backend gvd_cuda = {
     .close = gvd_cuda_session_close,
 };
 
-int gvd_cuda_use(int device, gvd_error *err)
+static gvd_trimmer trimmers[GVD_MAX_GPUS];
+
+// Buffers first: a session costs more to be made again.
+static void trim_gpu(gvd_trimmer *trimmer, int64_t bytes)
 {
     gvd_gpu *gpu;
-    return gvd_gpu_get(device, &gpu, err);
+    if (gvd_gpu_get((int)(trimmer - trimmers), &gpu, NULL) == GVD_OK)
+        gvd_decoder_trim_some(gpu, bytes - gvd_buffer_trim_some(gpu, bytes));
+}
+
+int gvd_cuda_use(int device, gvd_error *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    gvd_gpu *gpu;
+    int rc = gvd_gpu_get(device, &gpu, err);
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&lock);
+    bool known = trimmers[device].trim;
+    trimmers[device].trim = trim_gpu;
+    pthread_mutex_unlock(&lock);
+    if (!known)
+        gvd_budget_add_trimmer(gvd_budget_of(device), &trimmers[device], true);
+    return GVD_OK;
 }
 
 static int check_size(const gvd_media *media, const CUVIDDECODECAPS *caps,
@@ -120,6 +141,28 @@ int gvd_cuda_session_count(int device, const gvd_media *media)
                      &caps, NULL) < 0)
         return 1;
     return sessions_for(caps.nNumNVDECs > 0 ? caps.nNumNVDECs : 1);
+}
+
+int64_t gvd_cuda_memory_most(int device)
+{
+    gvd_gpu *gpu;
+    size_t free_bytes = 0, total = 0;
+    if (gvd_gpu_enter(device, &gpu, NULL) < 0)
+        return INT64_MAX / 4;
+    gpu->drv->cuMemGetInfo(&free_bytes, &total);
+    gvd_gpu_pop(gpu);
+    return (int64_t)(total / 4 * 3);
+}
+
+int64_t gvd_cuda_session_bytes(const gvd_media *media)
+{
+    const gvd_decoder_format format = {
+        .chroma = chroma_of(media),
+        .bit_depth = media->bit_depth,
+        .width = (unsigned)media->width,
+        .height = (unsigned)media->height,
+    };
+    return gvd_decoder_expected_bytes(&format);
 }
 
 int64_t gvd_cuda_memory_default(int device)

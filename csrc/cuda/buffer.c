@@ -40,6 +40,7 @@ static gvd_buffer *pop_locked(shelf *from)
         from->last = NULL;
     b->next = NULL;
     idle.bytes -= b->capacity;
+    gvd_charge_give(&b->charge);
     return b;
 }
 
@@ -57,9 +58,11 @@ static gvd_buffer *take(const gvd_gpu *gpu, size_t bytes)
     return b;
 }
 
-// False without memory for another shelf.
+// False without memory for another shelf, or where all decoders hold too much.
 static bool push_locked(gvd_buffer *b)
 {
+    gvd_budget *budget = gvd_budget_of(b->gpu->index);
+    int64_t bytes = (int64_t)b->capacity;
     shelf *at = idle.shelves;
     while (at && (at->gpu != b->gpu || at->capacity != b->capacity))
         at = at->next;
@@ -70,6 +73,8 @@ static bool push_locked(gvd_buffer *b)
         *at = (shelf){b->gpu, b->capacity, NULL, NULL, idle.shelves};
         idle.shelves = at;
     }
+    if (!gvd_charge_take(&b->charge, budget, bytes, GVD_CHARGE_IDLE))
+        return false;
     if (at->last)
         at->last->next = b;
     else
@@ -104,6 +109,25 @@ static void shrink(const gvd_gpu *gpu, size_t keep)
             return;
         destroy(b); // cuMemFree itself waits for work that uses the memory
     }
+}
+
+int64_t gvd_buffer_trim_some(gvd_gpu *gpu, int64_t bytes)
+{
+    int64_t freed = 0;
+    if (gvd_gpu_push(gpu, NULL) < 0)
+        return 0;
+    while (freed < bytes) {
+        pthread_mutex_lock(&idle.lock);
+        shelf *from = find_oldest_locked(gpu);
+        gvd_buffer *b = from ? pop_locked(from) : NULL;
+        pthread_mutex_unlock(&idle.lock);
+        if (!b)
+            break;
+        freed += (int64_t)b->capacity;
+        destroy(b);
+    }
+    gvd_gpu_pop(gpu);
+    return freed;
 }
 
 static int create(gvd_gpu *gpu, size_t bytes, gvd_buffer **out, gvd_error *err)

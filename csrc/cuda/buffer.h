@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cuda/gpu.h"
+#include "memory.h"
 
 #define GVD_MAX_USERS 16
 
@@ -18,8 +19,10 @@ struct gvd_buffer {
     CUdeviceptr memory;
     size_t capacity;
     CUevent event;
-    gvd_buffer *next; // while it is idle
-    int64_t put;      // when it became so, counted
+    // While it is idle.
+    gvd_buffer *next;
+    int64_t put; // when it became so, counted
+    gvd_charge charge;
 
     pthread_mutex_t lock;
     // Guarded by lock. Streams that were handed the contents and whose work
@@ -53,3 +56,5 @@ void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream);
 void gvd_buffer_put(gvd_buffer **buffer);
 
 void gvd_buffer_trim(void);
+// Frees idle ones of one GPU, so many bytes or all there are: how many it were.
+int64_t gvd_buffer_trim_some(gvd_gpu *gpu, int64_t bytes);

@@ -61,6 +61,7 @@ static void destroy(gvd_decoder *d)
         d->gpu->drv->cuvidDestroyDecoder(d->handle);
     if (d->stream)
         d->gpu->drv->cuStreamDestroy(d->stream);
+    gvd_charge_give(&d->charge);
     free(d);
 }
 
@@ -145,19 +146,53 @@ static cudaVideoSurfaceFormat surface_format(const gvd_decoder_format *format)
     return deep ? cudaVideoSurfaceFormat_P016 : cudaVideoSurfaceFormat_NV12;
 }
 
+int64_t gvd_decoder_expected_bytes(const gvd_decoder_format *format)
+{
+    gvd_decoder like = {.format = *format};
+    const CUVIDDECODECAPS unlimited = {0};
+    set_limits(&like, format, &unlimited);
+    return decoder_bytes(&like);
+}
+
+// Counts the decoder in what all readings hold.
+static int charge(gvd_decoder *d, gvd_error *err)
+{
+    gvd_budget *budget = gvd_budget_of(d->gpu->index);
+    int64_t bytes = decoder_bytes(d);
+    if (gvd_charge_take(&d->charge, budget, bytes, GVD_CHARGE_NEEDED))
+        return GVD_OK;
+    gvd_budget_usage usage;
+    gvd_budget_usage_get(budget, &usage);
+    return gvd_fail(err, GVD_ERR_NO_MEMORY,
+                    "%lld of the %lld MiB of device memory that all decoders "
+                    "may hold are taken, and a session takes %lld: raise the "
+                    "limit with gvdecode.set_memory_limit",
+                    (long long)(usage.held >> 20),
+                    (long long)(usage.limit >> 20), (long long)(bytes >> 20));
+}
+
+static int check_caps(gvd_gpu *gpu, const gvd_decoder_format *format,
+                      CUVIDDECODECAPS *caps, gvd_error *err)
+{
+    int rc = gvd_gpu_caps(gpu, format->codec, format->chroma, format->bit_depth,
+                          caps, err);
+    if (rc < 0)
+        return rc;
+    if (!caps->bIsSupported ||
+        !(caps->nOutputFormatMask & 1u << surface_format(format)))
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "this GPU's NVDEC does not decode %d bits of it",
+                        format->bit_depth);
+    return GVD_OK;
+}
+
 static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
                   gvd_decoder **out, gvd_error *err)
 {
     CUVIDDECODECAPS caps;
-    int rc = gvd_gpu_caps(gpu, format->codec, format->chroma, format->bit_depth,
-                          &caps, err);
+    int rc = check_caps(gpu, format, &caps, err);
     if (rc < 0)
         return rc;
-    if (!caps.bIsSupported ||
-        !(caps.nOutputFormatMask & 1u << surface_format(format)))
-        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "this GPU's NVDEC does not decode %d bits of it",
-                        format->bit_depth);
     gvd_decoder *d = calloc(1, sizeof *d);
     if (!d)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
@@ -180,7 +215,10 @@ static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
         .ulMaxWidth = d->max_width,
         .ulMaxHeight = d->max_height,
     };
-    rc = CU(err, gpu->drv->cuStreamCreate(&d->stream, CU_STREAM_NON_BLOCKING));
+    rc = charge(d, err);
+    if (rc == GVD_OK)
+        rc = CU(err,
+                gpu->drv->cuStreamCreate(&d->stream, CU_STREAM_NON_BLOCKING));
     if (rc == GVD_OK)
         rc = CU(err, gpu->drv->cuvidCreateDecoder(&d->handle, &info));
     if (rc < 0) {
@@ -265,6 +303,26 @@ void gvd_decoder_give(gvd_decoder **decoder, bool failed)
     pthread_mutex_unlock(&idle.lock);
     if (full)
         destroy_list(unlink_oldest(IDLE_LIMIT));
+}
+
+void gvd_decoder_trim_some(const gvd_gpu *gpu, int64_t bytes)
+{
+    pthread_mutex_lock(&idle.lock);
+    gvd_decoder *list = NULL;
+    for (gvd_decoder **at = &idle.first; *at && bytes > 0;) {
+        gvd_decoder *d = *at;
+        if (d->gpu != gpu) {
+            at = &d->next;
+            continue;
+        }
+        *at = d->next;
+        d->next = list;
+        list = d;
+        bytes -= decoder_bytes(d);
+        idle.bytes -= decoder_bytes(d);
+    }
+    pthread_mutex_unlock(&idle.lock);
+    destroy_list(list);
 }
 
 void gvd_decoder_trim(void)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cuda/gpu.h"
+#include "memory.h"
 
 typedef struct gvd_decoder_format {
     cudaVideoCodec codec;
@@ -40,6 +41,7 @@ typedef struct gvd_decoder {
     CUstream stream;           // where its pictures are mapped and copied
     gvd_decoder_format format; // as it is configured now
     unsigned max_width, max_height, max_surfaces;
+    gvd_charge charge;
     struct gvd_decoder *next; // while it is idle
 } gvd_decoder;
 
@@ -56,3 +58,8 @@ int gvd_decoder_configure(gvd_decoder *decoder,
 void gvd_decoder_give(gvd_decoder **decoder, bool failed);
 
 void gvd_decoder_trim(void);
+// Destroys idle ones of one GPU, about so many bytes.
+void gvd_decoder_trim_some(const gvd_gpu *gpu, int64_t bytes);
+
+// What one for this format takes, about.
+int64_t gvd_decoder_expected_bytes(const gvd_decoder_format *format);

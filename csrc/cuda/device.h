@@ -25,6 +25,10 @@ int gvd_cuda_session_count(int device, const gvd_media *media);
 
 // A quarter of the free memory, 8 GiB at most.
 int64_t gvd_cuda_memory_default(int device);
+// Three quarters of its memory.
+int64_t gvd_cuda_memory_most(int device);
+// About what a session for this stream takes of it.
+int64_t gvd_cuda_session_bytes(const gvd_media *media);
 
 // Copies a host frame to the device and puts the copy in its place.
 int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err);

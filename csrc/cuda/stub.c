@@ -59,6 +59,18 @@ int64_t gvd_cuda_memory_default(int device)
     return 0;
 }
 
+int64_t gvd_cuda_memory_most(int device)
+{
+    (void)device;
+    return 0;
+}
+
+int64_t gvd_cuda_session_bytes(const gvd_media *media)
+{
+    (void)media;
+    return 0;
+}
+
 int gvd_cuda_place(int device, gvd_frame **frame, gvd_error *err)
 {
     (void)device, (void)frame;

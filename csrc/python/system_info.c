@@ -16,6 +16,50 @@ static PyObject *info_trim(PyObject *Py_UNUSED(module),
     return Py_NewRef(Py_None);
 }
 
+// A device's budget, or NULL with an exception.
+static gvd_budget *find_budget(gvd_device device)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    gvd_budget *budget = gvd_memory_budget(device);
+    PyEval_RestoreThread(thread);
+    if (!budget)
+        PyErr_Format(PyExc_ValueError, "there is no cuda:%d", device.id);
+    return budget;
+}
+
+static PyObject *info_set_memory_limit(PyObject *Py_UNUSED(module),
+                                       PyObject *args)
+{
+    gvd_device device;
+    long long limit;
+    double patience;
+    if (!PyArg_ParseTuple(args, "iiLd:set_memory_limit", &device.type,
+                          &device.id, &limit, &patience))
+        return NULL;
+    gvd_budget *budget = find_budget(device);
+    if (!budget)
+        return NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    gvd_budget_set(budget, limit > 0 ? limit : gvd_memory_most(device),
+                   patience);
+    PyEval_RestoreThread(thread);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *info_memory_usage(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    gvd_device device;
+    if (!PyArg_ParseTuple(args, "ii:memory_usage", &device.type, &device.id))
+        return NULL;
+    gvd_budget *budget = find_budget(device);
+    if (!budget)
+        return NULL;
+    gvd_budget_usage usage;
+    gvd_budget_usage_get(budget, &usage);
+    return Py_BuildValue("(LLL)", (long long)usage.limit, (long long)usage.held,
+                         (long long)usage.held_max);
+}
+
 static PyObject *info_log_drain(PyObject *Py_UNUSED(module),
                                 PyObject *Py_UNUSED(ignored))
 {
@@ -104,6 +148,12 @@ PyMethodDef gvd_py_info_methods[] = {
     {"trim", info_trim, METH_NOARGS,
      "trim($module, /)\n--\n\n"
      "Frees every idle decode session and buffer kept for later."},
+    {"set_memory_limit", info_set_memory_limit, METH_VARARGS,
+     "set_memory_limit($module, device_type, device_id, limit, patience, /)\n"
+     "--\n\nWhat all decoders may hold on a device; 0 is the default."},
+    {"memory_usage", info_memory_usage, METH_VARARGS,
+     "memory_usage($module, device_type, device_id, /)\n--\n\n"
+     "(limit, held, held_max), in bytes."},
     {"log_drain", info_log_drain, METH_NOARGS,
      "log_drain($module, /)\n--\n\n"
      "The core's log lines since the last call, as (level, text)."},

@@ -299,7 +299,7 @@ static void test_the_cache_saves_decoding(void)
         run.asked.cache = &cache;
         for (int i = 0; i < 4; i++)
             answer(&run, chance(&state, 50), &state);
-        gvd_frame_cache_clear(&cache);
+        gvd_frame_cache_trim(&cache, INT64_MAX);
         asked *a = &run.asked;
         a->count = a->model.frame_count < 20 ? a->model.frame_count : 20;
         a->extra = a->extra_end = 0;

@@ -105,7 +105,7 @@ static void test_a_frame_is_kept_once(void)
     gvd_frame_unref(&got);
     gvd_frame_unref(&frame); // it outlives its place
     REQUIRE(atomic_load(&alive) == GVD_CACHE_FRAMES);
-    gvd_frame_cache_clear(&cache);
+    gvd_frame_cache_trim(&cache, INT64_MAX);
     REQUIRE(atomic_load(&alive) == 0 && cache.bytes == 0 && cache.count == 0);
     put(&cache, 5, 64);
     REQUIRE(has(&cache, 5));
@@ -126,7 +126,7 @@ static void *use(void *argument)
     for (int i = 0; i < 3000; i++) {
         int64_t number = draw_below(&u->seed, 300);
         if (chance(&u->seed, 1))
-            gvd_frame_cache_clear(u->cache);
+            gvd_frame_cache_trim(u->cache, INT64_MAX);
         else if (!has(u->cache, number))
             put(u->cache, number, 64 * (1 + number));
     }

@@ -1,0 +1,334 @@
+#include "memory.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include "thread.h"
+
+#define DEVICES 65 // the host and 64 GPUs
+#define PATIENCE 30.0
+
+struct gvd_budget {
+    pthread_mutex_t trim_lock; // taken before lock
+    // Guarded by trim_lock.
+    gvd_trimmer *trimmers;
+
+    pthread_mutex_t lock;
+    // Guarded by lock.
+    bool set; // there is a limit
+    int64_t limit, held, held_max;
+    double patience;
+    int64_t claimed;
+    int claims;       // granted or waiting
+    gvd_claim *first; // that waits
+    int trimming;     // threads that do
+    double moved;     // when something was given back last
+};
+
+static gvd_budget budgets[DEVICES];
+static unsigned epoch; // changes in a forked child: older charges are void
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void reset(gvd_budget *b)
+{
+    pthread_mutex_init(&b->trim_lock, NULL);
+    pthread_mutex_init(&b->lock, NULL);
+    b->held = b->held_max = b->claimed = 0;
+    b->claims = b->trimming = 0;
+    b->first = NULL;
+}
+
+// The locks may have been held, and the parent's readings are inert here.
+static void reset_in_child(void)
+{
+    epoch++;
+    for (int i = 0; i < DEVICES; i++)
+        reset(&budgets[i]);
+}
+
+static void init(void)
+{
+    for (int i = 0; i < DEVICES; i++) {
+        reset(&budgets[i]);
+        budgets[i].limit = INT64_MAX / 4;
+        budgets[i].patience = PATIENCE;
+    }
+    pthread_atfork(NULL, NULL, reset_in_child);
+}
+
+gvd_budget *gvd_budget_of(int gpu)
+{
+    pthread_once(&once, init);
+    return gpu >= GVD_HOST && gpu < DEVICES - 1 ? &budgets[gpu + 1] : NULL;
+}
+
+// --- trimming ---
+
+void gvd_budget_add_trimmer(gvd_budget *budget, gvd_trimmer *trimmer,
+                            bool first)
+{
+    pthread_mutex_lock(&budget->trim_lock);
+    gvd_trimmer **at = &budget->trimmers;
+    while (!first && *at)
+        at = &(*at)->next;
+    trimmer->next = *at;
+    *at = trimmer;
+    pthread_mutex_unlock(&budget->trim_lock);
+}
+
+void gvd_budget_remove_trimmer(gvd_budget *budget, gvd_trimmer *trimmer)
+{
+    pthread_mutex_lock(&budget->trim_lock);
+    gvd_trimmer **at = &budget->trimmers;
+    while (*at && *at != trimmer)
+        at = &(*at)->next;
+    if (*at)
+        *at = trimmer->next;
+    pthread_mutex_unlock(&budget->trim_lock);
+}
+
+static int64_t missing(gvd_budget *b, int64_t bytes)
+{
+    pthread_mutex_lock(&b->lock);
+    int64_t more = b->held + bytes - b->limit;
+    pthread_mutex_unlock(&b->lock);
+    return more;
+}
+
+// Gives up the lock. Nothing becomes idle meanwhile: what is freed stays so.
+static void trim_locked(gvd_budget *b, int64_t bytes)
+{
+    b->trimming++;
+    pthread_mutex_unlock(&b->lock);
+    pthread_mutex_lock(&b->trim_lock);
+    for (gvd_trimmer *t = b->trimmers; t; t = t->next) {
+        int64_t more = missing(b, bytes);
+        if (more <= 0)
+            break;
+        t->trim(t, more);
+    }
+    pthread_mutex_unlock(&b->trim_lock);
+    pthread_mutex_lock(&b->lock);
+    b->trimming--;
+}
+
+// --- the limit ---
+
+void gvd_budget_set(gvd_budget *budget, int64_t limit, double patience)
+{
+    pthread_mutex_lock(&budget->lock);
+    budget->set = true;
+    budget->limit = limit;
+    budget->patience = patience;
+    trim_locked(budget, 0);
+    budget->held_max = budget->held;
+    pthread_mutex_unlock(&budget->lock);
+}
+
+void gvd_budget_set_default(gvd_budget *budget, int64_t limit)
+{
+    pthread_mutex_lock(&budget->lock);
+    if (!budget->set)
+        budget->limit = limit;
+    budget->set = true;
+    pthread_mutex_unlock(&budget->lock);
+}
+
+bool gvd_budget_is_set(gvd_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    bool set = budget->set;
+    pthread_mutex_unlock(&budget->lock);
+    return set;
+}
+
+void gvd_budget_usage_get(gvd_budget *budget, gvd_budget_usage *out)
+{
+    pthread_mutex_lock(&budget->lock);
+    *out = (gvd_budget_usage){budget->limit, budget->held, budget->held_max};
+    pthread_mutex_unlock(&budget->lock);
+}
+
+int64_t gvd_budget_share(gvd_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    int readers = budget->claims > 0 ? budget->claims : 1;
+    int64_t share = (budget->limit - budget->claimed) / readers;
+    pthread_mutex_unlock(&budget->lock);
+    return share > 0 ? share : 0;
+}
+
+static bool is_patient_locked(const gvd_budget *b, double since)
+{
+    double start = b->moved > since ? b->moved : since;
+    return gvd_seconds() - start < b->patience;
+}
+
+bool gvd_budget_is_patient(gvd_budget *budget, double since)
+{
+    pthread_mutex_lock(&budget->lock);
+    bool patient = is_patient_locked(budget, since);
+    pthread_mutex_unlock(&budget->lock);
+    return patient;
+}
+
+// --- charges ---
+
+static bool reserve_locked(gvd_budget *b, int64_t bytes)
+{
+    if (b->held + bytes > b->limit)
+        return false;
+    b->held += bytes;
+    if (b->held > b->held_max)
+        b->held_max = b->held;
+    return true;
+}
+
+static bool take_locked(gvd_budget *b, int64_t bytes, enum gvd_charge_kind kind)
+{
+    if (kind == GVD_CHARGE_IDLE)
+        return !b->first && b->trimming == 0 && reserve_locked(b, bytes);
+    if (kind == GVD_CHARGE_EXTRA && b->first)
+        return false;
+    if (reserve_locked(b, bytes))
+        return true;
+    trim_locked(b, bytes);
+    return !(kind == GVD_CHARGE_EXTRA && b->first) && reserve_locked(b, bytes);
+}
+
+bool gvd_charge_take(gvd_charge *charge, gvd_budget *budget, int64_t bytes,
+                     enum gvd_charge_kind kind)
+{
+    pthread_mutex_lock(&budget->lock);
+    bool taken = take_locked(budget, bytes, kind);
+    pthread_mutex_unlock(&budget->lock);
+    if (taken)
+        *charge = (gvd_charge){budget, bytes, epoch};
+    return taken;
+}
+
+void gvd_charge_give(gvd_charge *charge)
+{
+    gvd_charge c = *charge;
+    *charge = (gvd_charge){0};
+    if (c.bytes == 0 || c.epoch != epoch)
+        return;
+    pthread_mutex_lock(&c.budget->lock);
+    c.budget->held -= c.bytes;
+    c.budget->moved = gvd_seconds();
+    pthread_mutex_unlock(&c.budget->lock);
+}
+
+// --- claims ---
+
+static void enqueue_locked(gvd_budget *b, gvd_claim *claim)
+{
+    if (!claim->known) {
+        claim->known = true;
+        claim->charge = (gvd_charge){b, 0, epoch};
+        b->claims++;
+    }
+    if (claim->waiting)
+        return;
+    claim->waiting = true;
+    claim->since = gvd_seconds();
+    claim->next = NULL;
+    gvd_claim **at = &b->first;
+    while (*at)
+        at = &(*at)->next;
+    *at = claim;
+}
+
+static void dequeue_locked(gvd_budget *b, gvd_claim *claim)
+{
+    if (!claim->waiting)
+        return;
+    gvd_claim **at = &b->first;
+    while (*at != claim)
+        at = &(*at)->next;
+    *at = claim->next;
+    claim->waiting = false;
+}
+
+static bool grant_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
+{
+    int64_t more = bytes - claim->charge.bytes;
+    if (more > 0 && !(b->first == claim && reserve_locked(b, more)))
+        return false;
+    if (more > 0) {
+        claim->charge.bytes = bytes;
+        b->claimed += more;
+    }
+    dequeue_locked(b, claim);
+    return true;
+}
+
+// The budget's lock is held; it says how things stand.
+static int refuse_locked(const gvd_budget *b, int64_t bytes, gvd_error *err)
+{
+    if (bytes > b->limit)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY,
+                        "a frame and a batch take %lld KiB and the memory "
+                        "limit of all decoders is %lld KiB: take a smaller "
+                        "batch_size or size, or raise it with "
+                        "gvdecode.set_memory_limit",
+                        (long long)(bytes >> 10), (long long)(b->limit >> 10));
+    return gvd_fail(err, GVD_ERR_NO_MEMORY,
+                    "%lld of the %lld KiB that all decoders may hold are "
+                    "taken, this reading needs %lld KiB and nothing was given "
+                    "back for %g s: close others, or raise the limit with "
+                    "gvdecode.set_memory_limit",
+                    (long long)(b->held >> 10), (long long)(b->limit >> 10),
+                    (long long)(bytes >> 10), b->patience);
+}
+
+int gvd_claim_grow(gvd_claim *claim, gvd_budget *budget, int64_t bytes,
+                   gvd_error *err)
+{
+    gvd_budget *b = budget;
+    int rc = GVD_OK;
+    pthread_mutex_lock(&b->lock);
+    enqueue_locked(b, claim);
+    bool granted = grant_locked(b, claim, bytes);
+    if (!granted && b->first == claim && bytes <= b->limit) {
+        trim_locked(b, bytes - claim->charge.bytes);
+        granted = grant_locked(b, claim, bytes);
+    }
+    if (!granted) {
+        bool waits = bytes <= b->limit && is_patient_locked(b, claim->since);
+        rc = waits ? GVD_AGAIN : refuse_locked(b, bytes, err);
+        if (!waits)
+            dequeue_locked(b, claim);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return rc;
+}
+
+void gvd_claim_shrink(gvd_claim *claim, int64_t bytes)
+{
+    gvd_budget *b = claim->charge.budget;
+    pthread_mutex_lock(&b->lock);
+    if (claim->charge.bytes > bytes) {
+        int64_t less = claim->charge.bytes - bytes;
+        claim->charge.bytes = bytes;
+        b->claimed -= less;
+        b->held -= less;
+        b->moved = gvd_seconds();
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+void gvd_claim_drop(gvd_claim *claim)
+{
+    gvd_budget *b = claim->charge.budget;
+    if (!claim->known || claim->charge.epoch != epoch)
+        return;
+    pthread_mutex_lock(&b->lock);
+    dequeue_locked(b, claim);
+    b->claims--;
+    b->claimed -= claim->charge.bytes;
+    b->held -= claim->charge.bytes;
+    b->moved = gvd_seconds();
+    pthread_mutex_unlock(&b->lock);
+    *claim = (gvd_claim){0};
+}

@@ -1,0 +1,93 @@
+// The memory that all decoders of the process hold on one device, under one
+// limit.
+//
+//   gvd_claim    what a reading cannot go on without: granted in the order of
+//                asking, and waited for
+//   gvd_charge   what only makes it faster, or is kept for later: refused where
+//                there is no room, or where somebody waits for a claim
+//   gvd_trimmer  who holds memory that can be had back: asked before any of
+//                this is refused
+//
+// So a reading whose claim was granted always goes on, and what is held never
+// passes the limit. A forked child begins with nothing held.
+//
+// Thread-safety: all functions. Trimmers are called in the thread that wants
+// memory, which must hold no lock that they need.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "status.h"
+
+typedef struct gvd_budget gvd_budget;
+
+#define GVD_HOST (-1)
+
+// Of the host or of the GPU of that number; lives as long as the process. NULL
+// for a number that is no GPU's.
+gvd_budget *gvd_budget_of(int gpu);
+
+typedef struct gvd_budget_usage {
+    int64_t limit, held;
+    int64_t held_max; // since the limit was set
+} gvd_budget_usage;
+
+// Frees what is idle and over it. `patience`: how many seconds a claim waits
+// while nobody gives anything back.
+void gvd_budget_set(gvd_budget *budget, int64_t limit, double patience);
+// What is there before is no limit; the default does not replace one.
+bool gvd_budget_is_set(gvd_budget *budget);
+void gvd_budget_set_default(gvd_budget *budget, int64_t limit);
+void gvd_budget_usage_get(gvd_budget *budget, gvd_budget_usage *out);
+// What each reading may be charged for while all of them want it.
+int64_t gvd_budget_share(gvd_budget *budget);
+// Whether waiting since then, a gvd_seconds(), may still help.
+bool gvd_budget_is_patient(gvd_budget *budget, double since);
+
+typedef struct gvd_charge {
+    gvd_budget *budget;
+    int64_t bytes; // 0: nothing is charged
+    unsigned epoch;
+} gvd_charge;
+
+enum gvd_charge_kind {
+    GVD_CHARGE_IDLE,   // kept for later: nothing is trimmed for it
+    GVD_CHARGE_EXTRA,  // makes a reading faster
+    GVD_CHARGE_NEEDED, // claims that wait do not stand in its way
+};
+
+// False without room. The charge must be empty.
+bool gvd_charge_take(gvd_charge *charge, gvd_budget *budget, int64_t bytes,
+                     enum gvd_charge_kind kind);
+void gvd_charge_give(gvd_charge *charge);
+
+typedef struct gvd_claim gvd_claim;
+struct gvd_claim {
+    // Guarded by the budget. Zero at first.
+    gvd_charge charge;
+    bool known, waiting;
+    double since;
+    gvd_claim *next; // of those that wait
+};
+
+// Makes it one of so many bytes: GVD_OK, also where it has them; GVD_AGAIN:
+// not yet, to be asked again soon; GVD_ERR_NO_MEMORY with our figures where it
+// never fits, or where waiting was in vain.
+int gvd_claim_grow(gvd_claim *claim, gvd_budget *budget, int64_t bytes,
+                   gvd_error *err);
+void gvd_claim_shrink(gvd_claim *claim, int64_t bytes);
+void gvd_claim_drop(gvd_claim *claim);
+
+typedef struct gvd_trimmer gvd_trimmer;
+struct gvd_trimmer {
+    // Frees about so many bytes, or what there is.
+    void (*trim)(gvd_trimmer *trimmer, int64_t bytes);
+    gvd_trimmer *next;
+};
+
+// In front of all others, or behind them.
+void gvd_budget_add_trimmer(gvd_budget *budget, gvd_trimmer *trimmer,
+                            bool first);
+// It is not called after this.
+void gvd_budget_remove_trimmer(gvd_budget *budget, gvd_trimmer *trimmer);

@@ -1,0 +1,241 @@
+"""Many short clips, one after the other, with the next ones on their way."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self, SupportsIndex
+
+from gvdecode import arguments
+from gvdecode.batches import Batches, check_process
+from gvdecode.decoder import VideoDecoder
+from gvdecode.errors import ClosedError, Error, OutOfMemoryError
+from gvdecode.frames import FrameBatch
+from gvdecode.log import logger
+
+__all__ = ["ManyBatches", "SourceBatch", "decode_many"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceBatch:
+    """A batch, and whose it is."""
+
+    source: Any
+    """As it was given."""
+    index: int
+    """Its place in `sources`, from 0."""
+    batch: FrameBatch
+
+
+def decode_many(
+    sources: Iterable[Any],
+    batch_size: SupportsIndex,
+    *,
+    prefetch: SupportsIndex = 2,
+    on_error: Literal["raise", "skip"] = "raise",
+    **options: Any,
+) -> ManyBatches:
+    """Decodes one source after the other, in their order, each in batches.
+
+        for item in gvdecode.decode_many(paths, 16, size=(224, 224)):
+            scores = model(torch.from_dlpack(item.batch))
+
+    sources: what `VideoDecoder` opens; any iterable, also one without an end: it
+        is asked for a source when that one's turn to open has come, in the thread
+        that iterates.
+    batch_size: frames of a batch; fewer in each source's last one, since a batch
+        is of one source.
+    prefetch: how many sources behind the present one are opened, each in a
+        thread, and decoded meanwhile.
+    on_error: what happens where a source cannot be opened or breaks: "raise" its
+        error when its turn has come (`next` then goes on with the next source),
+        or "skip" what is left of it, with a warning to the "gvdecode" logger.
+    options: `VideoDecoder`'s, for all of them.
+
+    Gives `SourceBatch`es. Dropping or closing the iterator ends all that runs.
+    What is wrong with `options` is ValueError or TypeError, and what does not
+    fit into memory `OutOfMemoryError`, whatever `on_error` says.
+    """
+    arguments.choice("on_error", on_error, ("raise", "skip"))
+    # "cuda" is the current GPU of this thread, not of those that open.
+    options["device"] = arguments.device(options.get("device", "auto"))
+    return ManyBatches(
+        sources,
+        arguments.integer("batch_size", batch_size, 1),
+        arguments.integer("prefetch", prefetch, 0, 1000),
+        on_error == "skip",
+        options,
+    )
+
+
+class ManyBatches(Iterator[SourceBatch]):
+    """The batches of many sources; made by `decode_many`.
+
+    For one thread at a time, but `close` may be called from any.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Any],
+        batch_size: int,
+        prefetch: int,
+        skip: bool,
+        options: dict[str, Any],
+    ) -> None:
+        self._process = os.getpid()
+        self._sources = enumerate(sources)
+        self._batch_size = batch_size
+        self._ahead: deque[_Opening] = deque()  # the present one is the first
+        self._most = 1 + prefetch
+        self._skip = skip
+        self._options = options
+        self._skipped = 0
+        self._closed = False
+        self._end: BaseException | None = None  # of the sources
+
+    @property
+    def skipped(self) -> int:
+        """How many sources were skipped, in whole or in part."""
+        return self._skipped
+
+    def __next__(self) -> SourceBatch:
+        check_process(self._process)
+        while True:
+            self._open_more()
+            if not self._ahead:
+                end, self._end = self._end, StopIteration()
+                assert end is not None
+                try:
+                    raise end
+                finally:
+                    del end
+            first = self._ahead[0]
+            try:
+                batch = next(first.wait())
+            except StopIteration:
+                self._drop(first)
+            except KeyboardInterrupt:
+                raise  # nothing is lost: the next call goes on
+            except BaseException as error:
+                self._drop(first)
+                if not (self._skip and _is_of_the_source(error)):
+                    raise
+                self._skipped += 1
+                logger.warning("skipped: %s", error)
+            else:
+                return SourceBatch(first.source, first.index, batch)
+
+    def _open_more(self) -> None:
+        while self._end is None and len(self._ahead) < self._most:
+            if self._closed:
+                raise ClosedError("the iterator of decode_many was closed")
+            try:
+                index, source = next(self._sources)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                # Raised when its turn has come. Its traceback knows this frame:
+                # a cycle would keep all running.
+                self._end = error.with_traceback(
+                    error.__traceback__ and error.__traceback__.tb_next
+                )
+                return
+            self._ahead.append(_Opening(index, source, self._batch_size, self._options))
+
+    def _drop(self, first: _Opening) -> None:
+        first.close()
+        if self._ahead and self._ahead[0] is first:
+            self._ahead.popleft()
+
+    def close(self) -> None:
+        """Ends all that runs; a wait in another thread is `ClosedError`.
+
+        Batches that were given out live on. Does nothing in a forked process.
+        """
+        if self._process != os.getpid():
+            return
+        self._closed = True
+        for opening in list(self._ahead):
+            opening.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_end"):
+            self.close()
+
+
+class _Opening:
+    """A source that a thread opens and begins to decode."""
+
+    def __init__(
+        self, index: int, source: Any, batch_size: int, options: dict[str, Any]
+    ) -> None:
+        self.index = index
+        self.source = source
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._closed = False
+        self._video: VideoDecoder | None = None
+        self._run: Batches | None = None
+        self._error: BaseException | None = None
+        # A source that never opens must not hold up the end of the process.
+        threading.Thread(
+            target=self._open, args=(batch_size, options), daemon=True
+        ).start()
+
+    def _open(self, batch_size: int, options: dict[str, Any]) -> None:
+        try:
+            video = VideoDecoder(self.source, **options)
+            with self._lock:
+                self._video = video
+                closed = self._closed
+            if closed:
+                video.close()
+            else:
+                self._run = video.batches(batch_size)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()
+
+    def wait(self) -> Batches:
+        """The reading, once it runs, or the error of opening it."""
+        self._done.wait()
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # it knows this frame: a cycle would keep all running
+        if self._run is None:
+            raise ClosedError("the iterator of decode_many was closed")
+        return self._run
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            video = self._video
+        if video is None:
+            self._done.set()  # nobody waits for what is not opened yet
+        else:
+            video.close()
+
+
+def _is_of_the_source(error: BaseException) -> bool:
+    return isinstance(error, Error) and not isinstance(
+        error, OutOfMemoryError | ClosedError
+    )
