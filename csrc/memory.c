@@ -18,7 +18,7 @@ struct gvd_budget {
     bool set; // there is a limit
     int64_t limit, held, held_max;
     double patience;
-    int64_t claimed;
+    int64_t claimed, idle;
     int claims;       // granted or waiting
     gvd_claim *first; // that waits
     int trimming;     // threads that do
@@ -32,8 +32,9 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void reset(gvd_budget *b)
 {
     pthread_mutex_init(&b->trim_lock, NULL);
+    b->trimmers = NULL;
     pthread_mutex_init(&b->lock, NULL);
-    b->held = b->held_max = b->claimed = 0;
+    b->held = b->held_max = b->claimed = b->idle = 0;
     b->claims = b->trimming = 0;
     b->first = NULL;
 }
@@ -184,16 +185,28 @@ static bool reserve_locked(gvd_budget *b, int64_t bytes)
     return true;
 }
 
+// What is idle would make room. To free less than that helps nobody.
+static bool is_idle_locked(const gvd_budget *b, int64_t bytes)
+{
+    return b->held + bytes - b->limit <= b->idle;
+}
+
 static bool take_locked(gvd_budget *b, int64_t bytes, enum gvd_charge_kind kind)
 {
-    if (kind == GVD_CHARGE_IDLE)
-        return !b->first && b->trimming == 0 && reserve_locked(b, bytes);
-    if (kind == GVD_CHARGE_EXTRA && b->first)
+    bool extra = kind == GVD_CHARGE_EXTRA;
+    if (kind == GVD_CHARGE_IDLE) {
+        bool kept = b->trimming == 0 && reserve_locked(b, bytes);
+        b->idle += kept ? bytes : 0;
+        return kept;
+    }
+    if (extra && b->first)
         return false;
     if (reserve_locked(b, bytes))
         return true;
+    if (extra && !is_idle_locked(b, bytes))
+        return false;
     trim_locked(b, bytes);
-    return !(kind == GVD_CHARGE_EXTRA && b->first) && reserve_locked(b, bytes);
+    return !(extra && b->first) && reserve_locked(b, bytes);
 }
 
 bool gvd_charge_take(gvd_charge *charge, gvd_budget *budget, int64_t bytes,
@@ -203,7 +216,7 @@ bool gvd_charge_take(gvd_charge *charge, gvd_budget *budget, int64_t bytes,
     bool taken = take_locked(budget, bytes, kind);
     pthread_mutex_unlock(&budget->lock);
     if (taken)
-        *charge = (gvd_charge){budget, bytes, epoch};
+        *charge = (gvd_charge){budget, bytes, epoch, kind == GVD_CHARGE_IDLE};
     return taken;
 }
 
@@ -215,6 +228,7 @@ void gvd_charge_give(gvd_charge *charge)
         return;
     pthread_mutex_lock(&c.budget->lock);
     c.budget->held -= c.bytes;
+    c.budget->idle -= c.idle ? c.bytes : 0;
     c.budget->moved = gvd_seconds();
     pthread_mutex_unlock(&c.budget->lock);
 }
@@ -225,7 +239,7 @@ static void enqueue_locked(gvd_budget *b, gvd_claim *claim)
 {
     if (!claim->known) {
         claim->known = true;
-        claim->charge = (gvd_charge){b, 0, epoch};
+        claim->charge = (gvd_charge){b, 0, epoch, false};
         b->claims++;
     }
     if (claim->waiting)
@@ -263,6 +277,20 @@ static bool grant_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
     return true;
 }
 
+// More than what is idle may be had, but not over and over again.
+#define TRIM_SECONDS 0.1
+
+static bool pays_to_trim_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
+{
+    double now = gvd_seconds();
+    bool again = now - claim->trimmed > TRIM_SECONDS;
+    if (b->first != claim ||
+        !(again || is_idle_locked(b, bytes - claim->charge.bytes)))
+        return false;
+    claim->trimmed = now;
+    return true;
+}
+
 // The budget's lock is held; it says how things stand.
 static int refuse_locked(const gvd_budget *b, int64_t bytes, gvd_error *err)
 {
@@ -290,7 +318,7 @@ int gvd_claim_grow(gvd_claim *claim, gvd_budget *budget, int64_t bytes,
     pthread_mutex_lock(&b->lock);
     enqueue_locked(b, claim);
     bool granted = grant_locked(b, claim, bytes);
-    if (!granted && b->first == claim && bytes <= b->limit) {
+    if (!granted && bytes <= b->limit && pays_to_trim_locked(b, claim, bytes)) {
         trim_locked(b, bytes - claim->charge.bytes);
         granted = grant_locked(b, claim, bytes);
     }

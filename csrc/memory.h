@@ -3,13 +3,13 @@
 //
 //   gvd_claim    what a reading cannot go on without: granted in the order of
 //                asking, and waited for
-//   gvd_charge   what only makes it faster, or is kept for later: refused where
-//                there is no room, or where somebody waits for a claim
+//   gvd_charge   what only makes it faster, refused where there is no room or
+//                somebody waits for a claim; or what is kept for later
 //   gvd_trimmer  who holds memory that can be had back: asked before any of
 //                this is refused
 //
 // So a reading whose claim was granted always goes on, and what is held never
-// passes the limit. A forked child begins with nothing held.
+// passes the limit. A forked child begins with nothing held and no trimmer.
 //
 // Thread-safety: all functions. Trimmers are called in the thread that wants
 // memory, which must hold no lock that they need.
@@ -49,6 +49,7 @@ typedef struct gvd_charge {
     gvd_budget *budget;
     int64_t bytes; // 0: nothing is charged
     unsigned epoch;
+    bool idle;
 } gvd_charge;
 
 enum gvd_charge_kind {
@@ -67,7 +68,7 @@ struct gvd_claim {
     // Guarded by the budget. Zero at first.
     gvd_charge charge;
     bool known, waiting;
-    double since;
+    double since, trimmed;
     gvd_claim *next; // of those that wait
 };
 

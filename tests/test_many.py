@@ -404,7 +404,10 @@ def test_ctrl_c_ends_a_wait_and_leaves_a_usable_process(
 
 
 def decode_in_worker(path: Path) -> str:
-    return digest(path, "cpu")
+    gvdecode.set_memory_limit(16 * MIB, device="cpu")
+    found = digest(path, "cpu")
+    assert 0 < gvdecode.memory_usage("cpu").held_max <= 16 * MIB
+    return found
 
 
 def decode_given(video: gvdecode.VideoDecoder) -> tuple[int, bytes]:

@@ -29,14 +29,6 @@ static struct {
     int64_t idle_bytes, limit;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-// A forked child begins with an empty pool: the lock may have been held.
-static void reset_pool(void)
-{
-    pthread_mutex_init(&pool.lock, NULL);
-    pool.idle = NULL;
-    pool.idle_bytes = 0;
-}
-
 static void free_blocks(gvd_host_block *list)
 {
     while (list) {
@@ -63,16 +55,33 @@ static gvd_host_block *unlink_idle(int64_t bytes)
     return list;
 }
 
-static void trim_some(gvd_trimmer *trimmer, int64_t bytes)
+static void trim_some(gvd_trimmer *unused, int64_t bytes)
 {
-    (void)trimmer;
+    (void)unused;
     free_blocks(unlink_idle(bytes));
 }
 
+static gvd_trimmer trimmer = {.trim = trim_some};
+
+static void join_budget(void)
+{
+    gvd_budget_add_trimmer(gvd_budget_of(GVD_HOST), &trimmer, true);
+}
+
+// A forked child begins with an empty pool: the lock may have been held.
+static void reset_pool(void)
+{
+    pthread_mutex_init(&pool.lock, NULL);
+    pool.idle = NULL;
+    pool.idle_bytes = 0;
+    join_budget();
+}
+
+// The budget's handler in the child, which comes before the pool's, forgets all
+// trimmers.
 static void register_pool(void)
 {
-    static gvd_trimmer trimmer = {.trim = trim_some};
-    gvd_budget_add_trimmer(gvd_budget_of(GVD_HOST), &trimmer, true);
+    join_budget();
     pthread_atfork(NULL, NULL, reset_pool);
 }
 

@@ -70,7 +70,6 @@ static void test_claims_are_granted_in_their_order(void)
     REQUIRE(gvd_claim_grow(&big, b, 80, NULL) == GVD_AGAIN);
     REQUIRE(gvd_claim_grow(&small, b, 10, NULL) == GVD_AGAIN);
     REQUIRE(!gvd_charge_take(&idle, b, 1, GVD_CHARGE_EXTRA));
-    REQUIRE(!gvd_charge_take(&idle, b, 1, GVD_CHARGE_IDLE));
     REQUIRE(gvd_charge_take(&idle, b, 1, GVD_CHARGE_NEEDED));
     gvd_charge_give(&idle);
     gvd_charge_give(&extra);
@@ -176,6 +175,23 @@ static void test_idle_memory_goes_before_anything_is_refused(void)
     REQUIRE(first.calls == 2 && last.calls == 1);
     gvd_claim_drop(&claim);
     gvd_charge_give(&extra);
+}
+
+// Else what is kept for later would be freed and made again all the time.
+static void test_idle_memory_that_is_not_enough_is_kept(void)
+{
+    gvd_budget *b = fresh_budget(100, 60);
+    shelf s = {.trimmer.trim = trim_shelf};
+    gvd_charge most = {0}, extra = {0};
+    gvd_budget_add_trimmer(b, &s.trimmer, true);
+    REQUIRE(gvd_charge_take(&most, b, 80, GVD_CHARGE_EXTRA));
+    REQUIRE(gvd_charge_take(&s.idle[0], b, 10, GVD_CHARGE_IDLE));
+    REQUIRE(!gvd_charge_take(&extra, b, 21, GVD_CHARGE_EXTRA));
+    REQUIRE(s.calls == 0 && held(b) == 90);
+    REQUIRE(!gvd_charge_take(&extra, b, 21, GVD_CHARGE_NEEDED));
+    REQUIRE(s.calls == 1 && held(b) == 80);
+    gvd_charge_give(&most);
+    gvd_budget_remove_trimmer(b, &s.trimmer);
 }
 
 static void test_a_lower_limit_trims_at_once(void)
@@ -368,6 +384,7 @@ int main(void)
     test_what_never_fits_is_told_with_figures();
     test_waiting_in_vain_ends();
     test_idle_memory_goes_before_anything_is_refused();
+    test_idle_memory_that_is_not_enough_is_kept();
     test_a_lower_limit_trims_at_once();
     test_a_child_begins_with_nothing();
     test_many_readings_share_one_limit();
