@@ -149,6 +149,7 @@ static int create_stages(gvd_pass *pass, gvd_error *err)
         .cache = pass->request && !native ? &r->cache : NULL,
         .on_corrupt = r->params.on_corrupt,
         .time_base = r->time_base,
+        .budget = r->budget,
     };
     if (rc < 0 || r->device.type == GVD_DEVICE_CUDA || native)
         return rc;

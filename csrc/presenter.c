@@ -63,6 +63,15 @@ static int next_decoded(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
     }
 }
 
+// A frame that only its reading's claim covers is counted by itself from now
+// on.
+static bool may_keep(const gvd_presenter *p, gvd_frame *frame)
+{
+    return !p->budget || frame->charge.bytes > 0 ||
+           gvd_charge_take(&frame->charge, p->budget, gvd_frame_bytes(frame),
+                           GVD_CHARGE_IDLE);
+}
+
 int gvd_presenter_next(gvd_presenter *presenter, int timeout_ms,
                        gvd_delivery *out, gvd_error *err)
 {
@@ -75,7 +84,7 @@ int gvd_presenter_next(gvd_presenter *presenter, int timeout_ms,
     int rc = GVD_OK;
     if (!gvd_request_take_ready(p->request, out))
         rc = next_decoded(p, timeout_ms, out, err);
-    if (rc == GVD_OK && p->cache)
+    if (rc == GVD_OK && p->cache && may_keep(p, out->frame))
         gvd_frame_cache_put(p->cache, out->frame);
     if (rc == GVD_OK && out->frame->corrupt && out->place_count > 0 &&
         p->on_corrupt != GVD_CORRUPT_KEEP) {

@@ -17,6 +17,7 @@ typedef struct gvd_presenter {
     gvd_frame_cache *cache;   // takes what a request got, or NULL
     enum gvd_on_corrupt on_corrupt;
     gvd_rational time_base; // for words
+    gvd_budget *budget;     // that counts what is kept, or NULL
 } gvd_presenter;
 
 // GVD_OK with a frame that is the caller's, GVD_EOF, an error, or GVD_AGAIN

@@ -156,6 +156,22 @@ def test_frames_kept_for_later_requests_go_first(
     assert (video.get_frames_at(range(8)).numpy() == right[:8]).all()
 
 
+def test_frames_are_kept_for_later_only_within_the_limit(
+    opened: Opener, device: str, limited: Callable[..., None]
+) -> None:
+    if device == "cuda":
+        pytest.skip("what is kept is in the GPU's memory")
+    limited(4 * MIB)
+    video = opened("long.mp4")
+    video[0:4]
+    gvdecode.trim()
+    before = resident()
+    for start in range(0, 400, 4):  # 132 MiB of frames
+        video[start : start + 4]
+    assert resident() < before + 40 * MIB
+    assert gvdecode.memory_usage(device).held_max <= 4 * MIB
+
+
 def test_too_much_for_the_limit_is_told_with_figures(
     opened: Opener, device: str, limited: Callable[..., None]
 ) -> None:
@@ -322,6 +338,11 @@ def test_an_error_of_the_sources_comes_after_what_they_gave(
     with pytest.raises(ZeroDivisionError):
         next(run)
     assert list(run) == []
+
+
+def resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def tasks() -> int:
