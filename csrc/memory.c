@@ -15,14 +15,14 @@ struct gvd_budget {
 
     pthread_mutex_t lock;
     // Guarded by lock.
-    bool set; // there is a limit
     int64_t limit, held, held_max;
-    double patience;
     int64_t claimed, idle;
-    int claims;       // granted or waiting
-    gvd_claim *first; // that waits
-    int trimming;     // threads that do
+    double patience;
     double moved;     // when something was given back last
+    gvd_claim *first; // that waits
+    int claims;       // granted or waiting
+    int trimming;     // threads that do
+    bool set;         // there is a limit
 };
 
 static gvd_budget budgets[DEVICES];

@@ -260,7 +260,7 @@ int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
                            .threads = backend->checked ? 1 : count_threads(w)};
     int rc = backend->begin(session, &start, &w->error);
     while (rc == GVD_OK) {
-        gvd_job_packet next;
+        gvd_job_packet next = {0};
         rc = wait_packet(w, &next);
         if (rc != GVD_OK)
             break;

@@ -30,8 +30,8 @@ def set_memory_limit(
 
     Counted are decoded frames from their decoding until they are given out or
     freed, also those kept for later requests, batches in the making, NVDEC's
-    sessions and memory kept idle; not the frames and batches that were given out, which are the
-    caller's, nor what FFmpeg's decoders hold inside.
+    sessions and memory kept idle; not the frames and batches that were given
+    out, which are the caller's, nor what FFmpeg's decoders hold inside.
 
     limit: bytes from 1; None is the default, three quarters of the device's
         memory (of the cgroup's, on the CPU).

@@ -323,7 +323,8 @@ static void test_a_reading_without_room_fails_and_the_other_goes_on(void)
     test_begin("no room", 1, 20);
     gvd_budget *b = fresh_budget(BATCH_BYTES + 9 * FAKE_FRAME_BYTES, 0.1);
     gop_style style = {.gops = 12, .max_length = 8, .max_b = 3};
-    fake fakes[2];
+    fake *fakes = calloc(2, sizeof *fakes);
+    REQUIRE(fakes);
     gvd_scheduler *s[2];
     gvd_frame *frame = NULL;
     gvd_error err = {0};
@@ -347,6 +348,7 @@ static void test_a_reading_without_room_fails_and_the_other_goes_on(void)
     stop(&s[1], &fakes[1]);
     fake_free(&fakes[0]);
     fake_free(&fakes[1]);
+    free(fakes);
     REQUIRE(held(b) == 0);
 }
 
