@@ -184,7 +184,8 @@ static int wait_packet(gvd_worker *w, gvd_job_packet *out)
     pthread_mutex_lock(&s->lock);
     while (rc == GVD_AGAIN) {
         if (s->aborted) {
-            rc = gvd_fail_closed(&w->error);
+            gvd_fail_closed(&w->error);
+            rc = GVD_ERR_CLOSED; // said so that static analysis sees it
         } else if (s->task_head) {
             run_task_locked(s);
         } else if (gvd_job_take_packet(job, out)) {
@@ -260,7 +261,7 @@ int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
                            .threads = backend->checked ? 1 : count_threads(w)};
     int rc = backend->begin(session, &start, &w->error);
     while (rc == GVD_OK) {
-        gvd_job_packet next = {0};
+        gvd_job_packet next;
         rc = wait_packet(w, &next);
         if (rc != GVD_OK)
             break;
