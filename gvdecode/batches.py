@@ -23,6 +23,9 @@ class Batches(Iterator[FrameBatch]):
     Dropping it ends the reading and lets go of its decoders.
     """
 
+    # For `__del__`: when the interpreter ends, this module's names may be gone.
+    _getpid = staticmethod(os.getpid)
+
     def __init__(
         self, core: _core.Pass, time_base: tuple[int, int], output: Output
     ) -> None:
@@ -62,7 +65,7 @@ class Batches(Iterator[FrameBatch]):
 
         Does nothing in a forked process: the reading is its parent's.
         """
-        if self._process == os.getpid():
+        if self._process == self._getpid():
             self._core.close()
 
     def __del__(self) -> None:

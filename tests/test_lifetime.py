@@ -215,6 +215,54 @@ def test_leaving_python_half_way_is_quiet(clips: Clips, device: str, end: str) -
     run_script(EXITS.format(end=end), clips.path("long.mp4"), device)
 
 
+ALIVE = """
+import sys, threading
+try:
+    import torch
+except ImportError:
+    pass
+import gvdecode
+path, device = sys.argv[1:]
+def opened(**options):
+    return gvdecode.VideoDecoder(path, device=device, fallback="silent", **options)
+video = opened()
+run = video.batches(4)
+batch = next(run)
+frames = iter(video)
+next(frames)
+capsules = [batch[1].__dlpack__(), batch.__dlpack__(max_version=(1, 0))]
+array = batch.numpy()
+planes = next(iter(opened(pixel_format="native"))).planes
+orphan = opened()[5]
+cycle = [video, run, batch, capsules]
+cycle.append(cycle)
+class Keeper:
+    def __init__(self):
+        self.kept = (capsules, array, planes, orphan, self)
+    def __del__(self):
+        assert self.kept[1].shape[0] == 4
+keeper = Keeper()
+ready = threading.Barrier(3)
+def read():
+    mine = opened()
+    kept = next(mine.batches(1)).__dlpack__()
+    ready.wait(20)
+    while True:
+        for batch in mine.batches(3):
+            pass
+for _ in range(2):
+    threading.Thread(target=read, daemon=True).start()
+ready.wait(20)
+"""
+
+
+def test_leaving_python_with_all_of_it_alive_is_quiet(
+    clips: Clips, device: str
+) -> None:
+    for _ in range(3):
+        run_script(ALIVE, clips.path("long.mp4"), device)
+
+
 LEFT_RUNNING = """
 import atexit, gvdecode, os, sys, threading
 def count():
