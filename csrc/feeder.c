@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "log.h"
+
 // Room, or a reason to go on without: whoever is first in line is starving.
 static bool may_read_locked(const gvd_scheduler *s)
 {
@@ -107,6 +109,7 @@ void *gvd_feeder_main(void *scheduler)
 {
     gvd_scheduler *s = scheduler;
     int rc = GVD_OK;
+    gvd_log_about(s->params.name);
     pthread_mutex_lock(&s->lock);
     while (rc == GVD_OK) {
         while (!s->aborted && !may_read_locked(s))

@@ -246,7 +246,8 @@ int gvd_index_push(gvd_index *index, const gvd_packet *packet,
     gvd_index *x = index;
     if (x->packet_count == UINT32_MAX)
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                        "it has more packets than an index can hold");
+                        "it has more packets than an index can hold; "
+                        "batches() reads it in order");
     int rc = grow(&x->packets, x->packet_count, &x->packet_capacity,
                   sizeof *x->packets, err);
     if (rc < 0)

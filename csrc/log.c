@@ -6,7 +6,14 @@
 #include <string.h>
 
 #define RING_LINES 64
-#define LINE_BYTES 320
+#define LINE_BYTES 480
+
+static _Thread_local const char *about;
+
+void gvd_log_about(const char *file)
+{
+    about = file;
+}
 
 static struct {
     pthread_mutex_t lock;
@@ -32,10 +39,12 @@ static void register_reset(void)
 
 void gvd_log(int level, const char *format, ...)
 {
-    char text[LINE_BYTES];
+    char text[LINE_BYTES] = "";
+    int n = about ? snprintf(text, LINE_BYTES / 2, "%s: ", about) : 0;
+    n = n < LINE_BYTES / 2 ? n : LINE_BYTES / 2 - 1;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text + n, sizeof text - (size_t)n, format, args);
     va_end(args);
     text[strcspn(text, "\n")] = '\0';
     static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -110,6 +110,7 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .place = place_frame,
         .read = gvd_supply_read,
         .context = &pass->supply,
+        .name = r->params.url,
         .memory_limit = r->params.memory_limit,
         .frame_bytes = gvd_frame_expected_bytes(r, media),
         .frames_ahead = pass->request ? gvd_request_size(pass->request)

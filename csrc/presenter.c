@@ -9,12 +9,13 @@ static int fail_corrupt(const gvd_presenter *p, const gvd_frame *frame,
     if (frame->pts != GVD_NO_PTS && p->time_base.den > 0)
         snprintf(when, sizeof when, " at %.3f s",
                  (double)frame->pts * p->time_base.num / p->time_base.den);
-    return gvd_fail(err, GVD_ERR_DECODE,
-                    "frame %lld%s is corrupt: data of it or of a frame that it "
-                    "refers to is damaged or missing; on_corrupt=\"keep\" gives "
-                    "it as the decoder concealed it%s",
-                    (long long)frame->number, when,
-                    p->request ? "" : ", \"skip\" leaves it out");
+    return gvd_fail(
+        err, GVD_ERR_DECODE,
+        "frame %lld%s is corrupt: data of it or of a frame that it "
+        "refers to is damaged or missing; on_corrupt=\"keep\" gives "
+        "it as the decoder concealed it%s",
+        (long long)frame->number, when,
+        p->request ? "" : ", \"skip\" leaves it out");
 }
 
 static int next_of_all(gvd_presenter *p, int timeout_ms, gvd_delivery *out,

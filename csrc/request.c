@@ -356,6 +356,7 @@ bool gvd_request_is_over(const gvd_request *request)
 int gvd_request_fail_missing(const gvd_request *request, gvd_error *err)
 {
     return gvd_fail(err, GVD_ERR_DECODE,
-                    "frame %lld is damaged and cannot be decoded",
+                    "frame %lld is damaged and cannot be decoded; reading "
+                    "in order goes on without it",
                     (long long)request->items[request->delivered].number);
 }

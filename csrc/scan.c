@@ -106,6 +106,7 @@ static int start_decoding(gvd_scan *s, gvd_error *err)
                     .pixels = GVD_PIXELS_NONE},
         .read = read_for_frames,
         .context = s,
+        .name = s->reader->params.url,
         .workers = cores,
         .workers_reason = "there is one for every core",
         .threads = cores,

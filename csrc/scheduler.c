@@ -144,7 +144,8 @@ static int finish_locked(const gvd_scheduler *s, gvd_error *err)
     }
     if (s->stats.frames == 0 && s->decode_errors > 0)
         return gvd_fail(err, GVD_ERR_DECODE,
-                        "none of its %lld packets could be decoded",
+                        "none of its %lld packets could be decoded: they are "
+                        "damaged, or not what its header says",
                         (long long)s->stats.packets);
     return GVD_EOF;
 }

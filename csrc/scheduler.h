@@ -36,7 +36,8 @@ typedef struct gvd_scheduler_params {
     // thread only.
     int (*read)(void *context, gvd_packet **out, gvd_route *route,
                 gvd_error *err);
-    void *context; // of place and read
+    void *context;    // of place and read
+    const char *name; // of the file, for log lines, or NULL
     int workers;
     // Of these, until the first frame is out: the others would get in its way.
     // 0: all.

@@ -87,7 +87,8 @@ static int check_packet(gvd_supply *s, const gvd_packet *packet, gvd_error *err)
         gvd_index_has_size(index, packet->ordinal, packet->file_size))
         return GVD_OK;
     return gvd_fail(err, GVD_ERR_DECODE,
-                    "it is not the file that was indexed: packet %lld differs",
+                    "it is not the file that was indexed: packet %lld "
+                    "differs; open it without index= to have it scanned",
                     (long long)packet->ordinal);
 }
 
@@ -131,5 +132,8 @@ int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
     int rc = gvd_source_read(s->source, out, err);
     if (rc == GVD_OK)
         *route = gvd_plan_route(&s->plan, *out);
+    else if (rc == GVD_ERR_DECODE)
+        gvd_error_prefix(
+            err, "at packet %lld: ", (long long)gvd_source_next(s->source));
     return rc;
 }

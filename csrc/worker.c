@@ -246,6 +246,7 @@ void *gvd_worker_main(void *worker)
 {
     gvd_worker *w = worker;
     gvd_scheduler *s = w->scheduler;
+    gvd_log_about(s->params.name);
     pthread_mutex_lock(&s->lock);
     while (!s->aborted) {
         gvd_job *job = s->task_head ? NULL : next_job_locked(s);

@@ -137,3 +137,42 @@ def test_broken_files_of_other_projects(path: Path, pixels: str, device: str) ->
     told = read(path, device, pixels)
     frames = int(told.split()[-1])
     assert frames > 0 or ("error" in told and "in the text: True" in told)
+
+
+def test_log_lines_of_decoding_name_their_file(tmp_path: Path, clips: Clips) -> None:
+    # Each of two decoders that run at once has its own name in its lines.
+    script = """
+import logging, sys, threading, gvdecode
+lines = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        lines.append(record.getMessage())
+logging.getLogger("gvdecode").addHandler(Keep())
+logging.getLogger("gvdecode").propagate = False
+def read(path):
+    with gvdecode.VideoDecoder(path, device="cpu", on_corrupt="skip") as video:
+        for batch in video.batches(8):
+            pass
+threads = [threading.Thread(target=read, args=(path,)) for path in sys.argv[1:]]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+for path in sys.argv[1:]:
+    print(any(line.startswith(path + ": ") for line in lines))
+"""
+    paths = []
+    for name in ("h264.mp4", "h264_intra.mp4"):
+        data = bytearray(clips.path(name).read_bytes())
+        for at in range(len(data) // 3, len(data) * 2 // 3, 999):
+            data[at] ^= 0xFF
+        paths.append(tmp_path / name)
+        paths[-1].write_bytes(data)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\nTrue\n", "")

@@ -1,5 +1,5 @@
-// The whole way of a real clip through libavcodec, read and asked for by several
-// threads at once: for ThreadSanitizer above all.
+// The whole way of a real clip through libavcodec, read and asked for by
+// several threads at once: for ThreadSanitizer above all.
 #include "reader.h"
 
 #include <pthread.h>
