@@ -10,9 +10,11 @@
 
 static _Thread_local const char *about;
 
-void gvd_log_about(const char *file)
+const char *gvd_log_about(const char *file)
 {
+    const char *before = about;
     about = file;
+    return before;
 }
 
 static struct {

@@ -17,8 +17,8 @@ void gvd_log(int level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 // Names the file that this thread works on from here on, for its lines; NULL
-// for none. The text must live until then.
-void gvd_log_about(const char *file);
+// for none. The text must live until then. Returns the one before.
+const char *gvd_log_about(const char *file);
 
 // Takes the oldest line: its level, or 0 when there is none. Any thread.
 int gvd_log_take(char *text, size_t size);

@@ -355,6 +355,7 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
     gvd_limit_init(&s->limit, params->timeout, params->stopped);
     s->follows = params->follow;
     s->max_pixels = params->max_pixels > 0 ? params->max_pixels : INT64_MAX;
+    const char *before = gvd_log_about(params->url);
     int rc = open_format(s, params, err);
     if (rc == GVD_OK)
         rc = probe(s, params, err);
@@ -362,6 +363,7 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
         describe(s);
         rc = check_pixels(s, err);
     }
+    gvd_log_about(before);
     if (rc < 0) {
         gvd_source_close(&s);
         return rc;

@@ -135,6 +135,7 @@ def test_close_ends_a_wait_in_another_thread(
 INTERRUPTED = """
 import gvdecode, os, signal, sys, threading, time
 path = sys.argv[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
 os.mkfifo(path)
 writer = os.open(path, os.O_RDWR)
 data = open(sys.argv[2], "rb").read()

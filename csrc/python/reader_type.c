@@ -31,12 +31,25 @@ static int copy_facts(reader_object *self)
 static int read_params(PyObject *args, PyObject *kwargs,
                        gvd_reader_params *params, PyObject **source)
 {
-    static char *names[] = {
-        "url",           "source",     "stream_index", "device_type",
-        "device_id",     "output",     "sessions",     "memory_limit",
-        "protocols",     "ca_file",    "timeout",      "max_pixels",
-        "follow",        "low_latency", "drop_oldest", "apply_rotation",
-        "allow_inexact", "on_corrupt", NULL};
+    static char *names[] = {"url",
+                            "source",
+                            "stream_index",
+                            "device_type",
+                            "device_id",
+                            "output",
+                            "sessions",
+                            "memory_limit",
+                            "protocols",
+                            "ca_file",
+                            "timeout",
+                            "max_pixels",
+                            "follow",
+                            "low_latency",
+                            "drop_oldest",
+                            "apply_rotation",
+                            "allow_inexact",
+                            "on_corrupt",
+                            NULL};
     int follow, low, drop, upright, inexact, on_corrupt;
     PyObject *output;
     long long memory_limit, max_pixels;
