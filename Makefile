@@ -8,7 +8,8 @@ ifeq ($(PYTHON),$(VENV)/bin/python)
 READY  := $(VENV)/ready
 endif
 
-.PHONY: build lint test exact ctest ctest-asan ctest-tsan wheel clean
+.PHONY: build lint test exact ctest ctest-asan ctest-tsan replay faults fuzz \
+    fuzz-arguments mutate leaks wheel clean
 
 build: $(READY)
 	$(PYTHON) -m pip install -q --no-build-isolation --no-deps -e .
@@ -68,13 +69,14 @@ FLAGS_plain := -O2 -g
 FLAGS_asan  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all
 FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_fuzz  := $(FLAGS_asan) -fsanitize=fuzzer-no-link
 # libav is not instrumented, so what it does to its own memory says nothing.
 export TSAN_OPTIONS  ?= halt_on_error=1:ignore_noninstrumented_modules=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
 OUT    := build/c/$(FLAVOUR)
 LIBAV  := libavformat libavcodec libavutil libswscale
-CFLAGS_ALL = $(shell cat packaging/cflags) $(FLAGS_$(FLAVOUR)) -Icsrc -MMD -MP \
+CFLAGS_ALL = $(shell cat packaging/cflags) $(FLAGS_$(FLAVOUR)) -Icsrc $(INCLUDES) -MMD -MP \
     $(if $(filter 1,$(GVD_WERROR)),-Werror) \
     $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(LIBAV)))
 LIBS   = $(shell pkg-config --libs $(LIBAV)) -ldl -lm
@@ -87,12 +89,82 @@ ctest: $(TESTS)
 	@for t in $(TESTS); do echo "== $$t"; timeout 300 $$t || exit 1; done
 
 ctest-asan:
-	@$(MAKE) --no-print-directory ctest FLAVOUR=asan
+	@$(MAKE) --no-print-directory ctest replay faults FLAVOUR=asan
 ctest-tsan:
 	@$(MAKE) --no-print-directory ctest FLAVOUR=tsan
 
+# What must not break the core. A fuzz target is a file of tests/fuzz and runs
+# over its corpus in any flavour; with clang and libFuzzer it goes on from there.
+# What a campaign finds new stays in build/fuzz.
+TARGETS := index decode
+
+replay: $(TARGETS:%=$(OUT)/fuzz_%)
+	@for t in $(TARGETS); do echo "== $(OUT)/fuzz_$$t"; \
+	    timeout 300 $(OUT)/fuzz_$$t tests/fuzz/corpus/$$t || exit 1; done
+
+# Every allocation of opening and decoding fails once.
+faults: $(OUT)/faults
+	timeout 600 $< $(wildcard tests/fuzz/clips/*)
+
+# 1.9 million executions of the pure and the argument targets, 100,000 of the
+# decoding one.
+FUZZ_INDEX     ?= 1850000
+FUZZ_ARGUMENTS ?= 50000
+FUZZ_DECODE    ?= 100000
+FUZZ           := build/fuzz
+# libFuzzer; 18 or later, whose builtins know the processor features asked for.
+CLANG          ?= clang-19
+
+fuzz: fuzz-arguments
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=$(CLANG) \
+	    fuzz-index RUNS=$(FUZZ_INDEX)
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=$(CLANG) \
+	    fuzz-decode RUNS=$(FUZZ_DECODE)
+
+fuzz-%: $(OUT)/fuzz_%
+	@mkdir -p $(FUZZ)/$*
+	ASAN_OPTIONS=quarantine_size_mb=16 $< -runs=$(RUNS) -max_len=20000 \
+	    -timeout=60 -rss_limit_mb=2048 -reload=0 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$*- \
+	    $(FUZZ)/$* tests/fuzz/corpus/$*
+
+fuzz-arguments: build
+	GVDECODE_ARGUMENTS=$(FUZZ_ARGUMENTS) \
+	    $(PYTHON) -m pytest -q tests/test_fuzz_arguments.py
+
+# Damaged copies of clips; and open, decode, close, again and again.
+MUTATIONS ?= 10000
+CYCLES    ?= 10000
+CLIPS     := $(wildcard ../shared/media)
+
+mutate: build
+	$(PYTHON) tests/mutate.py --count $(MUTATIONS) --failures $(FUZZ)/mutated \
+	    $(CLIPS)
+
+leaks: build
+	GVDECODE_CYCLES=$(CYCLES) $(PYTHON) -m pytest -q tests/test_leaks.py
+
 $(OUT)/test_%: $(OUT)/tests/c/test_%.o $(OUT)/core.a
 	@$(CC) $(FLAGS_$(FLAVOUR)) -pthread -o $@ $^ $(LIBS)
+
+ifeq ($(FLAVOUR),fuzz)
+DRIVER := -fsanitize=fuzzer
+else
+DRIVER := $(OUT)/tests/fuzz/replay.o
+endif
+
+$(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(filter %.o,$(DRIVER)) $(OUT)/core.a
+	@$(CC) $(FLAGS_$(FLAVOUR)) -pthread -o $@ $^ \
+	    $(filter-out %.o,$(DRIVER)) $(LIBS)
+
+WRAPPED := malloc calloc realloc aligned_alloc strdup avformat_alloc_context \
+    avcodec_alloc_context3 av_packet_alloc av_frame_alloc av_buffer_create \
+    avio_open2 avformat_find_stream_info av_read_frame avcodec_open2 \
+    avcodec_parameters_to_context avcodec_send_packet
+
+$(OUT)/faults: $(OUT)/tests/fuzz/faults.o $(OUT)/core.a
+	@$(CC) $(FLAGS_$(FLAVOUR)) -pthread $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+$(OUT)/tests/fuzz/%: INCLUDES := -Itests/c
 
 $(OUT)/core.a: $(OBJECTS)
 	@rm -f $@ && $(AR) rcs $@ $^

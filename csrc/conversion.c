@@ -141,6 +141,9 @@ static bool fill_matrix(gvd_conversion *c)
 
 static int follow(int side, int long_side, int short_side)
 {
+    // Of a stream whose header does not know its size.
+    if (short_side <= 0)
+        return side;
     int64_t other = (int64_t)side * long_side / short_side;
     return other < 1 ? 1 : other > 1 << 16 ? 1 << 16 : (int)other;
 }

@@ -97,8 +97,12 @@ static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
 
 static void end_locked(gvd_scheduler *s, int status)
 {
-    for (gvd_job *job = s->head; job; job = job->next)
+    for (gvd_job *job = s->head; job; job = job->next) {
         job->closed = true;
+        // No worker takes a job whose first packet found no memory.
+        if (job->state == GVD_JOB_WAITING && job->packet_count == 0)
+            job->state = GVD_JOB_DONE;
+    }
     s->fed = true;
     s->feed_status = status < 0 ? status : GVD_OK;
     gvd_scheduler_wake_locked(s);

@@ -62,9 +62,11 @@ int64_t gvd_index_bytes(const gvd_index *index)
 void gvd_index_note_end(gvd_index *index)
 {
     int64_t last = index->frame_count - 1;
-    index->end = last < 0 || index->pts[last] == GVD_NO_PTS
-                     ? GVD_NO_PTS
-                     : index->pts[last] + index->last_duration;
+    // The file's numbers may add up to none.
+    if (last < 0 || index->pts[last] == GVD_NO_PTS ||
+        __builtin_add_overflow(index->pts[last], index->last_duration,
+                               &index->end))
+        index->end = GVD_NO_PTS;
 }
 
 // --- what decoding showed ---

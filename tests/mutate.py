@@ -1,0 +1,204 @@
+"""Damages copies of video files and reads them: frames or a typed error.
+
+    python tests/mutate.py [--count N] [--seed N] [--failures FOLDER] CLIP|FOLDER ...
+
+Each copy has bits flipped, is cut, has bytes doubled, or a range zeroed, drawn
+from the seed; it is then read front to back and by number in a process of its
+own, which serves one copy after the other. A crash, any other exception, more
+than 10 seconds or more memory than the limit is a failure: its copy is kept in
+the folder, and the exit status is 1. The same seed makes the same copies.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SECONDS = 10.0
+RESIDENT_MAX = 2 << 30  # bytes, at the most a copy may take
+SPACE_MAX = 16 << 30  # of addresses, so that the machine outlives a failure
+FRAMES = 16  # front to back: what comes later in a long file is like it
+BY_NUMBER = 4
+DAMAGES = ("flip", "cut", "double", "zero")
+
+
+def damage(data: bytes, dice: random.Random) -> tuple[str, bytes]:
+    """One kind of damage, and the bytes that it leaves."""
+    kind = dice.choice(DAMAGES)
+    made = bytearray(data)
+    # Headers are small and decide most.
+    end = len(made) if dice.random() < 0.7 else min(len(made), 4096)
+    at = dice.randrange(end)
+    length = min(1 << dice.randrange(13), len(made) - at)
+    if kind == "flip":
+        for _ in range(1 << dice.randrange(8)):
+            made[dice.randrange(end)] ^= 1 << dice.randrange(8)
+    elif kind == "cut" and dice.random() < 0.5:
+        del made[at:]
+    elif kind == "cut":
+        del made[at : at + length]
+    elif kind == "double":
+        made[at:at] = made[at : at + length]
+    else:
+        made[at : at + length] = bytes(length)
+    return kind, bytes(made)
+
+
+# --- the process that reads ---
+
+
+def read(path: str, seed: int) -> str:
+    """What came of one file: how many frames, or the error's name."""
+    import gvdecode
+
+    dice = random.Random(seed)
+    pixels = dice.choice(("rgb24", "gray8", "native"))
+    options = {} if pixels == "native" else {"size": dice.choice((None, (64, 96)))}
+    count = 0
+    try:
+        with gvdecode.VideoDecoder(
+            path, device="cpu", pixel_format=pixels, fallback="silent", **options
+        ) as video:
+            for batch in video.batches(4):
+                count += len(batch)
+                if count >= FRAMES:
+                    break
+            length = len(video)
+            for _ in range(BY_NUMBER if length else 0):
+                assert video[dice.randrange(length)].width > 0
+    except gvdecode.Error as error:
+        assert path in str(error), f"the error does not name the file: {error}"
+        return type(error).__name__
+    return "frames"
+
+
+def peak() -> int:
+    """The most resident bytes since the last `forget_peak`."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def work() -> None:
+    """Reads the files that stdin names, a line each, and says what came of it."""
+    resource.setrlimit(resource.RLIMIT_AS, (SPACE_MAX, SPACE_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for line in sys.stdin:
+        path, seed = json.loads(line)
+        forget_peak()
+        print(json.dumps([read(path, seed), peak()]), flush=True)
+
+
+# --- the process that judges ---
+
+
+class Worker:
+    """A reading process; another is started after one that failed."""
+
+    def __init__(self) -> None:
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+        )
+
+    def ask(self, path: Path, seed: int) -> tuple[str, str]:
+        """What came of the file, and what is wrong with that, if anything."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{json.dumps([str(path), seed])}\n".encode())
+        self.process.stdin.flush()
+        ready, _, _ = select.select([self.process.stdout], [], [], SECONDS)
+        if not ready:
+            return "", f"not done after {SECONDS:g} s"
+        line = self.process.stdout.readline()
+        if not line:
+            self.errors.seek(0)
+            words = self.errors.read().decode(errors="replace").splitlines()
+            return "", f"exit status {self.process.wait()}: {' / '.join(words[-3:])}"
+        result, most = json.loads(line)
+        if most > RESIDENT_MAX:
+            return "", f"{most >> 20} MiB of memory"
+        return result, ""
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
+
+def sources(paths: list[Path]) -> Iterator[Path]:
+    """Those files that are read within half the time while they are whole."""
+    for top in paths:
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if not path.is_file() or path.suffix in (".md", ".md5"):
+                continue
+            worker = Worker()
+            start = time.monotonic()
+            _, wrong = worker.ask(path, 0)
+            worker.close()
+            if wrong or time.monotonic() - start > SECONDS / 2:
+                print(f"left out, long to read even whole: {path.name} {wrong}")
+            else:
+                yield path
+
+
+def run(paths: list[Path], count: int, seed: int, failures: Path | None) -> int:
+    """Reads so many damaged copies; how many of them failed."""
+    clips = list(sources(paths))
+    results: dict[str, int] = {}
+    failed = 0
+    worker = Worker()
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(seed, seed + count):
+            dice = random.Random(number)
+            clip = dice.choice(clips)
+            kind, data = damage(clip.read_bytes(), dice)
+            copy = Path(folder) / f"{number}_{kind}_{clip.name}"
+            copy.write_bytes(data)
+            result, wrong = worker.ask(copy, number)
+            if wrong:
+                failed += 1
+                print(f"seed {number}: {copy.name}: {wrong}", flush=True)
+                if failures:
+                    failures.mkdir(parents=True, exist_ok=True)
+                    (failures / copy.name).write_bytes(data)
+                worker.close()
+                worker = Worker()
+            else:
+                results[result] = results.get(result, 0) + 1
+            copy.unlink()
+    worker.close()
+    print(f"{count} copies of {len(clips)} files, {failed} failures: {results}")
+    return failed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="*", type=Path)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--failures", type=Path)
+    parser.add_argument("--worker", action="store_true")
+    options = parser.parse_args()
+    if options.worker:
+        work()
+        return 0
+    return bool(run(options.paths, options.count, options.seed, options.failures))
+
+
+if __name__ == "__main__":
+    os.environ["PYTHONDEVMODE"] = "0"
+    sys.exit(main())
