@@ -75,7 +75,8 @@ def read(path: str, seed: int) -> str:
             for _ in range(BY_NUMBER if length else 0):
                 assert video[dice.randrange(length)].width > 0
     except gvdecode.Error as error:
-        assert path in str(error), f"the error does not name the file: {error}"
+        if path not in str(error):
+            raise ValueError("the error does not name the file") from error
         return type(error).__name__
     return "frames"
 
@@ -107,17 +108,16 @@ class Worker:
     """A reading process; another is started after one that failed."""
 
     def __init__(self) -> None:
-        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self.errors,
+            stderr=subprocess.PIPE,
         )
 
     def ask(self, path: Path, seed: int) -> tuple[str, str]:
         """What came of the file, and what is wrong with that, if anything."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin and self.process.stdout and self.process.stderr
         self.process.stdin.write(f"{json.dumps([str(path), seed])}\n".encode())
         self.process.stdin.flush()
         ready, _, _ = select.select([self.process.stdout], [], [], SECONDS)
@@ -125,8 +125,7 @@ class Worker:
             return "", f"not done after {SECONDS:g} s"
         line = self.process.stdout.readline()
         if not line:
-            self.errors.seek(0)
-            words = self.errors.read().decode(errors="replace").splitlines()
+            words = self.process.stderr.read().decode(errors="replace").splitlines()
             return "", f"exit status {self.process.wait()}: {' / '.join(words[-3:])}"
         result, most = json.loads(line)
         if most > RESIDENT_MAX:
@@ -136,7 +135,6 @@ class Worker:
     def close(self) -> None:
         self.process.kill()
         self.process.communicate()
-        self.errors.close()
 
 
 def sources(paths: list[Path]) -> Iterator[Path]:

@@ -89,8 +89,9 @@ def attempt(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except ERRORS as error:
-        assert str(error)
-        return None
+        words = str(error)
+    assert words
+    return None
 
 
 def draw_call(data: "st.DataObject", video: gvdecode.VideoDecoder) -> None:

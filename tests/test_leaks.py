@@ -26,9 +26,7 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_opening_and_closing_takes_no_memory(
-    clips: Clips, device: str
-) -> None:
+def test_opening_and_closing_takes_no_memory(clips: Clips, device: str) -> None:
     # One decoder, so that how many run at once does not tell the level.
     paths = [clips.path(name) for name in ("h264.mp4", "hevc.mp4", "vp9.webm")]
     level = 0

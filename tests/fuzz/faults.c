@@ -56,7 +56,7 @@ FAILING(AVCodecContext *, NULL, avcodec_alloc_context3, (const AVCodec *codec),
 FAILING(AVPacket *, NULL, av_packet_alloc, (void), ())
 FAILING(AVFrame *, NULL, av_frame_alloc, (void), ())
 FAILING(AVBufferRef *, NULL, av_buffer_create,
-        (uint8_t * data, size_t size, void (*done)(void *, uint8_t *),
+        (uint8_t *data, size_t size, void (*done)(void *, uint8_t *),
          void *opaque, int flags),
         (data, size, done, opaque, flags))
 FAILING(int, AVERROR(ENOMEM), avio_open2,
