@@ -124,8 +124,8 @@ fuzz: fuzz-arguments
 fuzz-%: $(OUT)/fuzz_%
 	@mkdir -p $(FUZZ)/$*
 	ASAN_OPTIONS=quarantine_size_mb=16 $< -runs=$(RUNS) -max_len=20000 \
-	    -timeout=60 -rss_limit_mb=2048 -reload=0 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$*- \
-	    $(FUZZ)/$* tests/fuzz/corpus/$*
+	    -timeout=60 -rss_limit_mb=2048 -reload=0 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/$*- $(FUZZ)/$* tests/fuzz/corpus/$*
 
 fuzz-arguments: build
 	GVDECODE_ARGUMENTS=$(FUZZ_ARGUMENTS) \
@@ -134,9 +134,10 @@ fuzz-arguments: build
 # Damaged copies of clips; and open, decode, close, again and again.
 MUTATIONS ?= 10000
 CYCLES    ?= 10000
-CLIPS     := $(wildcard ../shared/media)
+CLIPS     := $(or $(wildcard ../shared/media),$(FUZZ)/clips)
 
 mutate: build
+	@test -d $(CLIPS) || $(PYTHON) tests/clips.py $(FUZZ)/clips
 	$(PYTHON) tests/mutate.py --count $(MUTATIONS) --failures $(FUZZ)/mutated \
 	    $(CLIPS)
 
@@ -174,4 +175,4 @@ $(OUT)/%.o: %.c packaging/cflags
 	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(patsubst $(OUT)/%,$(OUT)/tests/c/%.d,$(TESTS))
+-include $(OBJECTS:.o=.d) $(wildcard $(OUT)/tests/fuzz/*.d) $(patsubst $(OUT)/%,$(OUT)/tests/c/%.d,$(TESTS))
