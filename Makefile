@@ -129,7 +129,8 @@ fuzz-%: $(OUT)/fuzz_%
 
 fuzz-arguments: build
 	GVDECODE_ARGUMENTS=$(FUZZ_ARGUMENTS) \
-	    $(PYTHON) -m pytest -q tests/test_fuzz_arguments.py
+	    $(PYTHON) -m pytest -q -o faulthandler_timeout=0 \
+	    tests/test_fuzz_arguments.py
 
 # Damaged copies of clips; and open, decode, close, again and again.
 MUTATIONS ?= 10000
@@ -142,7 +143,8 @@ mutate: build
 	    $(CLIPS)
 
 leaks: build
-	GVDECODE_CYCLES=$(CYCLES) $(PYTHON) -m pytest -q tests/test_leaks.py
+	GVDECODE_CYCLES=$(CYCLES) $(PYTHON) -m pytest -q -s \
+	    -o faulthandler_timeout=0 tests/test_leaks.py
 
 $(OUT)/test_%: $(OUT)/tests/c/test_%.o $(OUT)/core.a
 	@$(CC) $(FLAGS_$(FLAVOUR)) -pthread -o $@ $^ $(LIBS)
