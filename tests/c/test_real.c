@@ -26,7 +26,8 @@ static gvd_reader *open_clip(bool native)
     };
     gvd_reader *reader = NULL;
     gvd_error err = {0};
-    REQUIRE(gvd_reader_open(&params, &reader, &err) == GVD_OK && reader);
+    REQUIRE(gvd_reader_create(&params, &reader, &err) == GVD_OK && reader);
+    REQUIRE(gvd_reader_open(reader, &err) == GVD_OK);
     return reader;
 }
 

@@ -84,7 +84,7 @@ static int decode(gvd_reader *reader, gvd_error *err)
         gvd_pass_open(reader, &(gvd_pass_params){.batch_size = 1}, &pass, err);
     for (int i = 0; i < FRAMES && rc == GVD_OK; i++) {
         gvd_batch *batch = NULL;
-        rc = gvd_pass_next(pass, NULL, &batch, err);
+        rc = gvd_pass_next(pass, -1, NULL, &batch, err);
         REQUIRE((rc == GVD_OK) == (batch != NULL));
         gvd_batch_free(&batch);
     }
@@ -102,8 +102,10 @@ static int open_and_decode(const char *path, gvd_error *err)
         .sessions = 1,
     };
     gvd_reader *reader = NULL;
-    int rc = gvd_reader_open(&params, &reader, err);
+    int rc = gvd_reader_create(&params, &reader, err);
     REQUIRE((rc == GVD_OK) == (reader != NULL));
+    if (rc == GVD_OK)
+        rc = gvd_reader_open(reader, err);
     if (rc == GVD_OK)
         rc = decode(reader, err);
     gvd_reader_close(&reader);
@@ -143,6 +145,9 @@ static void try_all(const char *path)
 int main(int argc, char **argv)
 {
     gvd_error err = {0};
+    // Whoever finds no memory waits for others, who are not there.
+    gvd_budget_set(gvd_memory_budget((gvd_device){GVD_DEVICE_CPU, 0}),
+                   INT64_C(1) << 40, 0.02);
     for (int i = 1; i < argc; i++) {
         // What is made once for the process is there.
         REQUIRE(open_and_decode(argv[i], &err) == GVD_OK);
