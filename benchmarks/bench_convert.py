@@ -45,9 +45,7 @@ class ProgramError(Exception):
     """The program failed; the text is its last word."""
 
 
-def lines_of(
-    program: Path, *arguments: str, library: str = ""
-) -> list[dict[str, Any]]:
+def lines_of(program: Path, *arguments: str, library: str = "") -> list[dict[str, Any]]:
     command = [str(program), *arguments]
     # libswscale's own libavutil lies beside it.
     beside = Path(library).parent if "/" in library else ""

@@ -132,6 +132,7 @@ sys.stdout.flush()
 
 """
 
+
 @pytest.mark.parametrize(
     ("case", "clip"),
     [
