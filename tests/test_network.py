@@ -193,13 +193,14 @@ def test_protocols_allow_another_host(server: Server, clips: Clips) -> None:
 def test_a_local_playlist_needs_protocols(
     server: Server, clips: Clips, kind: str
 ) -> None:
-    path = server.folder / "list.txt"
+    path = server.folder / ("list.m3u8" if kind == "hls" else "list.txt")
     path.write_text(
         playlist("h264.ts") if kind == "hls" else "ffconcat version 1.0\nfile h264.ts\n"
     )
     with pytest.raises(gvdecode.UnsupportedError, match=r"playlist.*protocols="):
         gvdecode.VideoDecoder(path)
-    with pytest.raises(gvdecode.UnsupportedError, match="playlist"):
+    # Newer versions of FFmpeg go by the name, which bytes have none of.
+    with pytest.raises(gvdecode.Error, match=r"playlist|no video"):
         gvdecode.VideoDecoder(path.read_bytes())
     got = read(str(path), protocols="file")
     assert np.array_equal(got, read(str(clips.path("h264.ts"))))
