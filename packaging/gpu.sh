@@ -10,6 +10,8 @@
 #   exact      every frame of every clip    -> OUT/exact-*.json
 #   random     2,000 requests of any kind, against front to back
 #   streams    5,000 batches on any stream  -> OUT/streams.log
+#   load       64 decoders at once, 4 GiB   -> OUT/load-*.json
+#   mutate     500 damaged copies of clips  -> OUT/mutate.log
 #   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
 #   access     benchmarks/bench_access      -> OUT/access-*.json
 #   convert    benchmarks/bench_convert     -> OUT/convert-*.json
@@ -56,6 +58,15 @@ for step in "$@"; do
     GVDECODE_BATCHES=5000 GVDECODE_CLIPS=$data/testclips timeout 300 python3 -m pytest \
       -m gpu -q -p no:cacheprovider tests/test_streams.py >"$out/streams.log" 2>&1 || failed=1
     tail -n 20 "$out/streams.log"
+    ;;
+  load)
+    timeout 400 python3 benchmarks/bench_load.py "$data"/clips/*0.mp4 \
+      --device cuda --out "$out" || failed=1
+    ;;
+  mutate)
+    timeout 500 python3 tests/mutate.py --device cuda --count 500 \
+      --failures "$out/mutated" "$data"/testclips >"$out/mutate.log" 2>&1 || failed=1
+    tail -n 20 "$out/mutate.log"
     ;;
   bench)
     python3 benchmarks/clips.py derive --for sequential --out "$data/clips"

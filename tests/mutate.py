@@ -1,12 +1,14 @@
 """Damages copies of video files and reads them: frames or a typed error.
 
-    python tests/mutate.py [--count N] [--seed N] [--failures FOLDER] CLIP|FOLDER ...
+    python tests/mutate.py [--count N] [--seed N] [--failures FOLDER]
+        [--device cpu|cuda] CLIP|FOLDER ...
 
 Each copy has bits flipped, is cut, has bytes doubled, or a range zeroed, drawn
 from the seed; it is then read front to back and by number in a process of its
 own, which serves one copy after the other. A crash, any other exception, more
 than 10 seconds or more memory than the limit is a failure: its copy is kept in
-the folder, and the exit status is 1. The same seed makes the same copies.
+the folder, and the exit status is 1. The same seed makes the same copies. On a
+GPU a sound file is read between them, whose frames must be what the CPU gives.
 """
 
 import argparse
@@ -27,6 +29,7 @@ RESIDENT_MAX = 2 << 30  # bytes, at the most a copy may take
 SPACE_MAX = 16 << 30  # of addresses, so that the machine outlives a failure
 FRAMES = 16  # front to back: what comes later in a long file is like it
 BY_NUMBER = 4
+BETWEEN = 5  # damaged copies between two sound files
 DAMAGES = ("flip", "cut", "double", "zero")
 
 
@@ -55,8 +58,8 @@ def damage(data: bytes, dice: random.Random) -> tuple[str, bytes]:
 # --- the process that reads ---
 
 
-def read(path: str, seed: int) -> str:
-    """What came of one file: how many frames, or the error's name."""
+def read(path: str, seed: int, device: str) -> str:
+    """What came of one file: frames, or the error's name."""
     import gvdecode
 
     dice = random.Random(seed)
@@ -65,7 +68,7 @@ def read(path: str, seed: int) -> str:
     count = 0
     try:
         with gvdecode.VideoDecoder(
-            path, device="cpu", pixel_format=pixels, fallback="silent", **options
+            path, device=device, pixel_format=pixels, fallback="silent", **options
         ) as video:
             for batch in video.batches(4):
                 count += len(batch)
@@ -81,6 +84,21 @@ def read(path: str, seed: int) -> str:
     return "frames"
 
 
+def compare(path: str, device: str) -> str:
+    """Frames of a sound file, on the device as on the CPU."""
+    import gvdecode
+
+    first, second = (
+        gvdecode.VideoDecoder(path, device=name, fallback="silent")
+        for name in (device, "cpu")
+    )
+    with first, second:
+        for ours, theirs in zip(first.batches(8), second.batches(8), strict=True):
+            if ours.numpy().tobytes() != theirs.numpy().tobytes():
+                raise ValueError(f"frames from {ours.number[0]} on differ")
+    return "sound"
+
+
 def peak() -> int:
     """The most resident bytes since the last `forget_peak`."""
     status = Path("/proc/self/status").read_text()
@@ -91,14 +109,16 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def work() -> None:
+def work(device: str) -> None:
     """Reads the files that stdin names, a line each, and says what came of it."""
-    resource.setrlimit(resource.RLIMIT_AS, (SPACE_MAX, SPACE_MAX))
+    if device == "cpu":  # CUDA takes more addresses than there is memory
+        resource.setrlimit(resource.RLIMIT_AS, (SPACE_MAX, SPACE_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
         path, seed = json.loads(line)
         forget_peak()
-        print(json.dumps([read(path, seed), peak()]), flush=True)
+        result = compare(path, device) if seed is None else read(path, seed, device)
+        print(json.dumps([result, peak()]), flush=True)
 
 
 # --- the process that judges ---
@@ -107,16 +127,17 @@ def work() -> None:
 class Worker:
     """A reading process; another is started after one that failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--worker"],
+            [sys.executable, __file__, "--worker", "--device", device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
-    def ask(self, path: Path, seed: int) -> tuple[str, str]:
-        """What came of the file, and what is wrong with that, if anything."""
+    def ask(self, path: Path, seed: int | None) -> tuple[str, str]:
+        """What came of the file, which is sound where there is no seed, and what
+        is wrong with that, if anything."""
         assert self.process.stdin and self.process.stdout and self.process.stderr
         self.process.stdin.write(f"{json.dumps([str(path), seed])}\n".encode())
         self.process.stdin.flush()
@@ -137,13 +158,13 @@ class Worker:
         self.process.communicate()
 
 
-def sources(paths: list[Path]) -> Iterator[Path]:
+def sources(paths: list[Path], device: str) -> Iterator[Path]:
     """Those files that are read within half the time while they are whole."""
     for top in paths:
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if not path.is_file() or path.suffix in (".md", ".md5"):
                 continue
-            worker = Worker()
+            worker = Worker(device)
             start = time.monotonic()
             _, wrong = worker.ask(path, 0)
             worker.close()
@@ -153,12 +174,18 @@ def sources(paths: list[Path]) -> Iterator[Path]:
                 yield path
 
 
-def run(paths: list[Path], count: int, seed: int, failures: Path | None) -> int:
+def run(
+    paths: list[Path],
+    count: int,
+    seed: int,
+    failures: Path | None,
+    device: str = "cpu",
+) -> int:
     """Reads so many damaged copies; how many of them failed."""
-    clips = list(sources(paths))
+    clips = list(sources(paths, device))
     results: dict[str, int] = {}
     failed = 0
-    worker = Worker()
+    worker = Worker(device)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(seed, seed + count):
             dice = random.Random(number)
@@ -167,6 +194,8 @@ def run(paths: list[Path], count: int, seed: int, failures: Path | None) -> int:
             copy = Path(folder) / f"{number}_{kind}_{clip.name}"
             copy.write_bytes(data)
             result, wrong = worker.ask(copy, number)
+            if not wrong and device != "cpu" and number % BETWEEN == 0:
+                _, wrong = worker.ask(clips[number // BETWEEN % len(clips)], None)
             if wrong:
                 failed += 1
                 print(f"seed {number}: {copy.name}: {wrong}", flush=True)
@@ -174,7 +203,7 @@ def run(paths: list[Path], count: int, seed: int, failures: Path | None) -> int:
                     failures.mkdir(parents=True, exist_ok=True)
                     (failures / copy.name).write_bytes(data)
                 worker.close()
-                worker = Worker()
+                worker = Worker(device)
             else:
                 results[result] = results.get(result, 0) + 1
             copy.unlink()
@@ -189,12 +218,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--failures", type=Path)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--worker", action="store_true")
     options = parser.parse_args()
     if options.worker:
-        work()
+        work(options.device)
         return 0
-    return bool(run(options.paths, options.count, options.seed, options.failures))
+    wanted = options.count, options.seed, options.failures, options.device
+    return bool(run(options.paths, *wanted))
 
 
 if __name__ == "__main__":

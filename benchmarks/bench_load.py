@@ -1,0 +1,130 @@
+"""Many decoders at once under one memory limit: every result is compared.
+
+    python bench_load.py CLIP... [--threads 64] [--count 20] [--limit 4096]
+
+Each thread decodes so many clips, one after the other, each with a decoder of its
+own; the clips are repeated, every thread begins with another. What it gets must be
+what one decoder alone gives, which is measured too. Meanwhile the device's memory
+is looked at: as the driver tells it, above its level after the first decode, it
+must not pass the limit; nor may what gvdecode says that it holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy
+from results import DEFAULT_OUT, Results
+
+import gvdecode
+
+BATCH = 16
+LOOK_SECONDS = 0.005
+MIB = 1 << 20
+
+
+class Load:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.device: str = options.device
+        self.frames: int = options.frames
+        self.limit: int = options.limit * MIB
+        self.cuda = self.device.startswith("cuda")
+
+    def decode(self, path: Path) -> tuple[int, int]:
+        """Frames, and a sum over their pixels that tells batches apart."""
+        frames = total = 0
+        with gvdecode.VideoDecoder(path, device=self.device, size=360) as video:
+            for batch in video.batches(BATCH):
+                total += (frames + 1) * self.sum_of(batch)
+                frames += len(batch)
+                if frames >= self.frames:
+                    break
+        return frames, total
+
+    def sum_of(self, batch: Any) -> int:
+        if not self.cuda:
+            return int(batch.numpy().sum(dtype=numpy.int64))
+        import torch
+
+        return int(torch.from_dlpack(batch).sum(dtype=torch.int64))
+
+    def taken(self) -> int:
+        """Bytes of the device's memory that are not free."""
+        if not self.cuda:
+            return gvdecode.memory_usage(self.device).held
+        import torch
+
+        free, total = torch.cuda.mem_get_info(self.device)
+        return int(total - free)
+
+    def watch(self, over: threading.Event, seen: list[int]) -> None:
+        while not over.wait(LOOK_SECONDS):
+            seen.append(self.taken())
+
+
+def run_all(load: Load, options: argparse.Namespace, results: Results) -> None:
+    case = f"{options.threads} threads, {options.count} clips each"
+    gvdecode.set_memory_limit(load.limit, device=load.device)
+    load.decode(options.clips[0])
+    level = load.taken() if load.cuda else 0
+    start = time.perf_counter()
+    expected = {path: load.decode(path) for path in options.clips}
+    frames = sum(count for count, _ in expected.values())
+    alone = frames / (time.perf_counter() - start)
+    results.add(case, "one decoder alone", "fps", [alone])
+
+    def decode_some(thread: int) -> int:
+        turn = itertools.islice(itertools.cycle(options.clips), thread, None)
+        done = 0
+        for path in itertools.islice(turn, options.count):
+            found = load.decode(path)
+            if found != expected[path]:
+                raise ValueError(f"{path}: {found}, alone {expected[path]}")
+            done += found[0]
+        return done
+
+    over, seen = threading.Event(), [0]
+    watcher = threading.Thread(target=load.watch, args=(over, seen))
+    watcher.start()
+    start = time.perf_counter()
+    try:
+        with ThreadPoolExecutor(options.threads) as pool:
+            done = sum(pool.map(decode_some, range(options.threads)))
+    finally:
+        seconds = time.perf_counter() - start
+        over.set()
+        watcher.join()
+    note = f"{done / seconds / alone:.0%} of one decoder's; {done} frames compared"
+    results.add(case, f"gvdecode {load.device}", "fps", [done / seconds], note=note)
+    usage = gvdecode.memory_usage(load.device)
+    most = max(max(seen) - level, usage.held_max)
+    note = f"{most / MIB:.0f} of {load.limit / MIB:.0f} MiB at most"
+    passed = max(0, most - load.limit)
+    results.add(case, "limit passed", "bytes", [passed], n=len(seen), note=note)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("clips", type=Path, nargs="+")
+    parser.add_argument("--threads", type=int, default=64)
+    parser.add_argument("--count", type=int, default=20, help="of clips a thread")
+    parser.add_argument("--frames", type=int, default=96, help="of a clip, at most")
+    parser.add_argument("--limit", type=int, default=4096, help="MiB")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
+    options = parser.parse_args()
+    results = Results("load")
+    run_all(Load(options), options, results)
+    path = results.write(options.out)
+    print(f"\n{results.table()}\n\nwritten: {path}")
+    return int(any(row.subject == "limit passed" and row.max for row in results.rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
