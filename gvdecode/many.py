@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -77,6 +78,8 @@ class ManyBatches(Iterator[SourceBatch]):
 
     For one thread at a time, but `close` may be called from any.
     """
+
+    _is_ending = staticmethod(sys.is_finalizing)
 
     def __init__(
         self,
@@ -174,7 +177,8 @@ class ManyBatches(Iterator[SourceBatch]):
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_end"):
+        # When the interpreter ends all is closed, and modules' names are gone.
+        if hasattr(self, "_end") and not self._is_ending():
             self.close()
 
 
