@@ -104,9 +104,6 @@ static int create_tensor(gvd_assembler *a, gvd_size size, gvd_tensor **out,
     return gvd_host_tensor_create(output->dtype, GVD_MAX_DIMS, shape, out, err);
 }
 
-// A budget wakes nobody: its room is looked for so often.
-#define LOOK_MS 10
-
 // False where there is no room for another batch now.
 static bool find_room_locked(gvd_assembler *a, int64_t bytes,
                              gvd_charge *charge)
@@ -129,14 +126,13 @@ static int wait_room(gvd_assembler *a, gvd_size size, gvd_charge *charge,
                      gvd_error *err)
 {
     const gvd_output *output = &a->params.conversions->output;
-    int64_t shape[GVD_MAX_DIMS], bytes = gvd_dtype_bytes(output->dtype);
+    int64_t shape[GVD_MAX_DIMS];
     gvd_output_shape(output, a->params.batch_size, size, shape);
-    for (int i = 0; i < GVD_MAX_DIMS; i++)
-        bytes *= shape[i];
+    const int64_t bytes = gvd_array_bytes(output->dtype, GVD_MAX_DIMS, shape);
     pthread_mutex_lock(&a->lock);
     while (!a->stopped && !find_room_locked(a, bytes, charge))
         gvd_wait(&a->changed, &a->lock, gvd_seconds(),
-                 a->drafts < a->params.depth ? LOOK_MS : -1);
+                 a->drafts < a->params.depth ? GVD_BUDGET_LOOK_MS : -1);
     bool stopped = a->stopped;
     pthread_mutex_unlock(&a->lock);
     return stopped ? gvd_fail_closed(err) : GVD_OK;

@@ -44,10 +44,8 @@ int gvd_batch_drop_planes(gvd_batch *batch, bool transposed, gvd_error *err)
 int gvd_target_check(const gvd_target *target, enum gvd_dtype dtype,
                      const int64_t shape[GVD_MAX_DIMS], gvd_error *err)
 {
-    int64_t bytes = gvd_dtype_bytes(dtype);
-    for (int i = 0; i < GVD_MAX_DIMS; i++)
-        bytes *= shape[i];
-    if (!target->block.data || bytes == target->bytes)
+    if (!target->block.data ||
+        gvd_array_bytes(dtype, GVD_MAX_DIMS, shape) == target->bytes)
         return GVD_OK;
     return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                     "the frames are of another size than the file says and do "

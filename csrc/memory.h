@@ -23,6 +23,8 @@
 typedef struct gvd_budget gvd_budget;
 
 #define GVD_HOST (-1)
+// A budget wakes nobody: who waits looks for its room so often.
+#define GVD_BUDGET_LOOK_MS 10
 
 // Of the host or of the GPU of that number; lives as long as the process. NULL
 // for a number that is no GPU's.

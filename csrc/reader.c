@@ -135,6 +135,8 @@ int gvd_reader_create(const gvd_reader_params *params, gvd_reader **out,
         gvd_reader_unref(&r);
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     }
+    r->may_wait =
+        params->follow || gvd_source_may_wait(params->url, params->input);
     *out = r;
     return GVD_OK;
 }
@@ -185,8 +187,7 @@ int gvd_reader_open(gvd_reader *reader, gvd_error *err)
 
 bool gvd_reader_may_wait(const gvd_reader *reader)
 {
-    return reader->params.follow ||
-           gvd_source_may_wait(reader->params.url, reader->params.input);
+    return reader->may_wait;
 }
 
 void gvd_reader_abort(gvd_reader *reader)

@@ -17,6 +17,7 @@ struct gvd_reader {
     const gvd_backend *backend;
     bool fallback; // device is a GPU and the CPU decodes for it
     char fallback_reason[256];
+    bool may_wait;    // opening and reading may wait for others
     bool seekable;    // the source can be opened again
     const char *once; // or what it is that can be read only once
     gvd_rational time_base;

@@ -96,10 +96,7 @@ static int64_t made_bytes(gvd_reader *reader)
     int64_t shape[GVD_MAX_DIMS];
     if (gvd_reader_shape(reader, 1, shape, NULL) < 0)
         return 0;
-    int64_t bytes = gvd_dtype_bytes(reader->params.output.dtype);
-    for (int i = 0; i < GVD_MAX_DIMS; i++)
-        bytes *= shape[i];
-    return bytes;
+    return gvd_array_bytes(reader->params.output.dtype, GVD_MAX_DIMS, shape);
 }
 
 int64_t gvd_frame_expected_bytes(gvd_reader *reader, const gvd_media *media)

@@ -27,9 +27,16 @@ static const protocol protocols[] = {
 };
 
 // Playlists and scripts.
-static const char *const naming[] = {
-    "concat", "imf", "sdp",  "sap",      "rtsp",   "rtp",  "vobsub",
-    "lavfi",  "hls", "dash", "avisynth", "image2", "alsa", "libcdio"};
+static const struct naming {
+    const char *demuxer;
+    bool for_urls; // what a URL itself says, or a playlist of the web
+} naming[] = {
+    {"concat", false}, {"imf", false},      {"sdp", false},
+    {"sap", false},    {"rtsp", true},      {"rtp", true},
+    {"vobsub", false}, {"lavfi", false},    {"hls", true},
+    {"dash", true},    {"avisynth", false}, {"image2", false},
+    {"alsa", false},   {"libcdio", false},
+};
 
 static const protocol *find_protocol(const char *name, size_t length)
 {
@@ -103,20 +110,23 @@ bool gvd_protocols_is_web(const char *url)
     return (length == 4 || length == 5) && !strncasecmp(url, "https", length);
 }
 
-bool gvd_protocols_names_others(const char *demuxer)
+static const struct naming *find_naming(const char *demuxer)
 {
     for (size_t i = 0; i < sizeof naming / sizeof *naming; i++)
-        if (av_match_name(naming[i], demuxer))
-            return true;
-    return false;
+        if (av_match_name(naming[i].demuxer, demuxer))
+            return &naming[i];
+    return NULL;
 }
 
-// What the URL itself says, and the playlists of the web.
+bool gvd_protocols_names_others(const char *demuxer)
+{
+    return find_naming(demuxer);
+}
+
 static bool is_for_urls(const char *demuxer)
 {
-    return !gvd_protocols_names_others(demuxer) || !strcmp(demuxer, "rtsp") ||
-           !strcmp(demuxer, "rtp") || !strcmp(demuxer, "hls") ||
-           !strcmp(demuxer, "dash");
+    const struct naming *n = find_naming(demuxer);
+    return !n || n->for_urls;
 }
 
 static char demuxers[16 << 10];

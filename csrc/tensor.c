@@ -25,12 +25,17 @@ void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape)
     }
 }
 
+int64_t gvd_array_bytes(enum gvd_dtype dtype, int ndim, const int64_t *shape)
+{
+    int64_t bytes = gvd_dtype_bytes(dtype);
+    for (int i = 0; i < ndim; i++)
+        bytes *= shape[i];
+    return bytes;
+}
+
 int64_t gvd_tensor_bytes(const gvd_tensor *tensor)
 {
-    int64_t bytes = gvd_dtype_bytes(tensor->dtype);
-    for (int i = 0; i < tensor->ndim; i++)
-        bytes *= tensor->shape[i];
-    return bytes;
+    return gvd_array_bytes(tensor->dtype, tensor->ndim, tensor->shape);
 }
 
 bool gvd_tensor_is_contiguous(const gvd_tensor *tensor)

@@ -70,6 +70,7 @@ void gvd_tensor_unref(gvd_tensor **tensor);
 // Sets shape and the strides of a C-contiguous array.
 void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape);
 
+int64_t gvd_array_bytes(enum gvd_dtype dtype, int ndim, const int64_t *shape);
 int64_t gvd_tensor_bytes(const gvd_tensor *tensor);
 bool gvd_tensor_is_contiguous(const gvd_tensor *tensor);
 

@@ -184,8 +184,7 @@ static int wait_packet(gvd_worker *w, gvd_job_packet *out)
     pthread_mutex_lock(&s->lock);
     while (rc == GVD_AGAIN) {
         if (s->aborted) {
-            gvd_fail_closed(&w->error);
-            rc = GVD_ERR_CLOSED; // said so that static analysis sees it
+            rc = gvd_fail_closed(&w->error);
         } else if (s->task_head) {
             run_task_locked(s);
         } else if (gvd_job_take_packet(job, out)) {

@@ -6,9 +6,6 @@
 // is freed or given out.
 #include "scheduler_impl.h"
 
-// A budget wakes nobody: its room is looked for so often.
-#define LOOK_MS 10
-
 void gvd_worker_starve_locked(gvd_scheduler *s)
 {
     if (s->task_head) {
@@ -16,7 +13,7 @@ void gvd_worker_starve_locked(gvd_scheduler *s)
         return;
     }
     s->waiting_workers++;
-    gvd_wait(&s->work, &s->lock, gvd_seconds(), LOOK_MS);
+    gvd_wait(&s->work, &s->lock, gvd_seconds(), GVD_BUDGET_LOOK_MS);
     s->waiting_workers--;
 }
 

@@ -9,13 +9,26 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    Protocol,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+)
 
 from gvdecode.lazy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 CPU = 1  # DLPack's device types
 CUDA = 2
 AUTO = 0
+MAX_PIXELS = 2**27  # of a picture, unless more are asked for
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _DEVICES = '"auto", "cpu", "cuda", "cuda:N", an int N or a torch.device'
@@ -26,6 +39,24 @@ class Device(NamedTuple):
 
     type: int
     id: int
+
+
+class Readable(Protocol):
+    """A file opened in binary mode, or what reads like one."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class HostTensor(Protocol):
+    """One dimension of uint8, as a torch tensor."""
+
+    def __dlpack__(self) -> object: ...
+
+
+VideoSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.uint8]"
+    " | HostTensor | Readable"
+)
 
 
 class Source(NamedTuple):
@@ -201,3 +232,33 @@ def integer(name: str, value: SupportsIndex, low: int, high: int = 2**31 - 1) ->
     if not low <= number <= high:
         raise ValueError(f"{name} must be {low} to {high}, got {number}")
     return number
+
+
+def optional(
+    name: str,
+    value: SupportsIndex | None,
+    low: int,
+    missing: int,
+    high: int = 2**31 - 1,
+) -> int:
+    """A whole number in low..high, or what stands for None."""
+    return missing if value is None else integer(name, value, low, high)
+
+
+def is_low_latency(latency: str, drop: str | None) -> bool:
+    """Whether `latency` is "low", which `drop` needs."""
+    low = choice("latency", latency, ("normal", "low")) == "low"
+    if drop is not None:
+        choice("drop", drop, ("oldest",))
+        if not low:
+            raise ValueError(f'drop={drop!r} is for latency="low"')
+    return low
+
+
+def sessions(value: SupportsIndex | Literal["auto"]) -> int:
+    """1 to 64, or 0 for "auto"."""
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f'sessions must be "auto" or an int from 1, got {value!r}')
+        return 0
+    return integer("sessions", value, 1, 64)

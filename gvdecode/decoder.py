@@ -8,31 +8,18 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Literal,
-    Protocol,
-    Self,
-    SupportsFloat,
-    SupportsIndex,
-    TypeAlias,
-)
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias
 
 from gvdecode import _core, arguments, log, output
 from gvdecode.access import FrameAccess
 from gvdecode.batches import Batches, alive, check_process
+from gvdecode.closing import Closing
 from gvdecode.errors import FallbackWarning, UnsupportedError
 from gvdecode.frame_numbers import Numbers
 from gvdecode.frames import Frame, device_name
 from gvdecode.index import SourceMark, VideoIndex, mark_of
 from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.stats import DecodeStats
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["VideoDecoder"]
 
@@ -46,30 +33,11 @@ _Colorspace: TypeAlias = Literal[
     "bt601", "bt709", "bt2020", "fcc", "smpte240m", "ycgco", "rgb"
 ]
 
-MAX_PIXELS = 2**27
 _ON_CORRUPT = ("keep", "skip", "raise")  # in the core's order
 _SLICE_MS = 100  # of the index's building, between looks for signals
 
 
-class Readable(Protocol):
-    """A file opened in binary mode, or what reads like one."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-class HostTensor(Protocol):
-    """One dimension of uint8, as a torch tensor."""
-
-    def __dlpack__(self) -> object: ...
-
-
-VideoSource: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.uint8]"
-    " | HostTensor | Readable"
-)
-
-
-class VideoDecoder(FrameAccess):
+class VideoDecoder(Closing, FrameAccess):
     """Decodes a video on the GPU where there is one, else on the CPU.
 
     source: a path or a URL (str or `os.PathLike`); the bytes of a file (bytes,
@@ -159,7 +127,7 @@ class VideoDecoder(FrameAccess):
 
     def __init__(
         self,
-        source: VideoSource,
+        source: arguments.VideoSource,
         *,
         device: object = "auto",
         stream_index: SupportsIndex | None = None,
@@ -185,7 +153,7 @@ class VideoDecoder(FrameAccess):
         on_corrupt: Literal["keep", "skip", "raise"] = "keep",
         timeout: SupportsFloat | None = None,
         protocols: str | Iterable[str] | None = None,
-        max_pixels: SupportsIndex = MAX_PIXELS,
+        max_pixels: SupportsIndex = arguments.MAX_PIXELS,
         follow: bool = False,
         latency: Literal["normal", "low"] = "normal",
         drop: Literal["oldest"] | None = None,
@@ -204,11 +172,10 @@ class VideoDecoder(FrameAccess):
         )
         arguments.choice("on_corrupt", on_corrupt, _ON_CORRUPT)
         arguments.choice("seek_mode", seek_mode, ("exact", "approximate"))
-        _optional("num_ffmpeg_threads", num_ffmpeg_threads, 0, 0)
+        arguments.optional("num_ffmpeg_threads", num_ffmpeg_threads, 0, 0)
         super().__init__()
-        self._given = source
         self._source = arguments.source(source)
-        self._stream = _optional("stream_index", stream_index, 0, -1)
+        self._stream = arguments.optional("stream_index", stream_index, 0, -1)
         self._output = output.choose(
             pixel_format=pixel_format,
             dimension_order=dimension_order,
@@ -231,15 +198,17 @@ class VideoDecoder(FrameAccess):
         self._open(
             device_type=wanted.type,
             device_id=wanted.id,
-            sessions=_sessions(sessions),
-            memory_limit=_optional("memory_limit", memory_limit, 1, 0, 2**63 - 1),
+            sessions=arguments.sessions(sessions),
+            memory_limit=arguments.optional(
+                "memory_limit", memory_limit, 1, 0, 2**63 - 1
+            ),
             allow_inexact=bool(allow_inexact),
             on_corrupt=_ON_CORRUPT.index(on_corrupt),
             timeout=arguments.seconds("timeout", timeout),
             protocols=arguments.protocols(protocols),
             max_pixels=arguments.integer("max_pixels", max_pixels, 1, 2**62),
             follow=bool(follow),
-            low_latency=_is_low(latency, drop),
+            low_latency=arguments.is_low_latency(latency, drop),
             drop_oldest=drop is not None,
         )
         if given is not None:
@@ -310,7 +279,12 @@ class VideoDecoder(FrameAccess):
         # Read on demand: decoding needs less, and opening must be quick.
         if self._metadata is None:
             media = self._reader.media
-            scan = _Scan(self._given, media["stream_index"], media["seekable"], self)
+            scan = _Scan(
+                self._arguments["source"],
+                media["stream_index"],
+                media["seekable"],
+                self,
+            )
             self._metadata = from_media(media, self._rotate, scan)
             log.drain()
         return self._metadata
@@ -418,17 +392,6 @@ class VideoDecoder(FrameAccess):
         self._reader.close()
         log.drain()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __reduce__(self) -> tuple[Any, ...]:
         source = self._arguments["source"]
         if hasattr(source, "read") or isinstance(source, memoryview):
@@ -457,7 +420,7 @@ class _Scan:
 
     def __init__(
         self,
-        source: VideoSource,
+        source: arguments.VideoSource,
         stream_index: int,
         seekable: bool,
         video: VideoDecoder | None = None,
@@ -483,30 +446,3 @@ class _Scan:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Scan, self._parts
-
-
-def _optional(
-    name: str,
-    value: SupportsIndex | None,
-    low: int,
-    missing: int,
-    high: int = 2**31 - 1,
-) -> int:
-    return missing if value is None else arguments.integer(name, value, low, high)
-
-
-def _is_low(latency: str, drop: str | None) -> bool:
-    low = arguments.choice("latency", latency, ("normal", "low")) == "low"
-    if drop is not None:
-        arguments.choice("drop", drop, ("oldest",))
-        if not low:
-            raise ValueError(f'drop={drop!r} is for latency="low"')
-    return low
-
-
-def _sessions(value: SupportsIndex | Literal["auto"]) -> int:
-    if isinstance(value, str):
-        if value != "auto":
-            raise ValueError(f'sessions must be "auto" or an int from 1, got {value!r}')
-        return 0
-    return arguments.integer("sessions", value, 1, 64)

@@ -8,11 +8,11 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Literal, Self, SupportsIndex
+from typing import Any, Literal, SupportsIndex
 
 from gvdecode import arguments
 from gvdecode.batches import Batches, check_process
+from gvdecode.closing import Closing
 from gvdecode.decoder import VideoDecoder
 from gvdecode.errors import ClosedError, Error, OutOfMemoryError
 from gvdecode.frames import FrameBatch
@@ -73,7 +73,7 @@ def decode_many(
     )
 
 
-class ManyBatches(Iterator[SourceBatch]):
+class ManyBatches(Closing, Iterator[SourceBatch]):
     """The batches of many sources; made by `decode_many`.
 
     For one thread at a time, but `close` may be called from any.
@@ -164,17 +164,6 @@ class ManyBatches(Iterator[SourceBatch]):
         self._closed = True
         for opening in list(self._ahead):
             opening.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         # When the interpreter ends all is closed, and modules' names are gone.

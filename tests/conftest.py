@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,19 @@ import gvdecode
 from gvdecode import _core
 
 MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"
+
+
+# Sizes, codecs and depths of many kinds.
+MIXED = [
+    "h264.mp4",
+    "hevc.mp4",
+    "vp9.webm",
+    "h264_10bit.mp4",
+    "vp9_odd.webm",
+    "h264_one_gop.mp4",
+    "mpeg4.avi",
+    "hevc_10bit.mp4",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -112,3 +126,37 @@ def frame_md5(frame: gvdecode.Frame) -> str:
     for plane in frame.planes:
         digest.update(np.ascontiguousarray(plane.numpy()))
     return digest.hexdigest()
+
+
+def close_while_another_thread_reads(video: gvdecode.VideoDecoder) -> None:
+    """Closes a video whose source stalls: the reading ends at once, and says so."""
+    errors: list[BaseException] = []
+
+    def read_on() -> None:
+        try:
+            for _ in video.batches(16):
+                pass
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=read_on)
+    thread.start()
+    time.sleep(0.5)
+    start = time.monotonic()
+    video.close()
+    thread.join(5)
+    assert time.monotonic() - start < 1
+    assert [type(error) for error in errors] == [gvdecode.ClosedError]
+
+
+def digest(path: Path, device: str) -> str:
+    """Of every pixel of a file, and the order of its frames."""
+    total = hashlib.md5()
+    with gvdecode.VideoDecoder(path, device=device, fallback="silent") as video:
+        for batch in video.batches(7):
+            total.update(batch.numpy())
+    return total.hexdigest()
+
+
+def count_tasks() -> int:
+    return len(os.listdir("/proc/self/task"))

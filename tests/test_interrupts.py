@@ -68,14 +68,17 @@ def next_batch():
     run = stalled_pipe().batches(1000)
     return lambda: next(run)
 
-def next_while_another_thread_waits():
-    run = stalled_pipe().batches(1000)
+def wait_elsewhere(run):
     def wait():
         try:
             next(run)
         except gvdecode.ClosedError:
             pass
     threading.Thread(target=wait, daemon=True).start()
+
+def next_while_another_thread_waits():
+    run = stalled_pipe().batches(1000)
+    wait_elsewhere(run)
     time.sleep(0.2)
     return lambda: next(run)
 
@@ -85,13 +88,7 @@ def iteration():
 
 def close():
     video = stalled_pipe()
-    run = video.batches(1000)
-    def wait():
-        try:
-            next(run)
-        except gvdecode.ClosedError:
-            pass
-    threading.Thread(target=wait, daemon=True).start()
+    wait_elsewhere(video.batches(1000))
     def closing():
         time.sleep(0.3)
         video.close()

@@ -1,39 +1,24 @@
 """Many decoders at once: all of them right, none of them starved, bounded."""
 
 import hashlib
-import io
 import itertools
 import logging
 import math
-import multiprocessing
 import os
-import pickle
 import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Clips, Opener
+from conftest import MIXED, Clips, Opener, count_tasks, digest
 
 import gvdecode
 
 MIB = 2**20
-# Sizes, codecs and depths of many kinds.
-MIXED = [
-    "h264.mp4",
-    "hevc.mp4",
-    "vp9.webm",
-    "h264_10bit.mp4",
-    "vp9_odd.webm",
-    "h264_one_gop.mp4",
-    "mpeg4.avi",
-    "hevc_10bit.mp4",
-]
 
 
 @pytest.fixture
@@ -43,15 +28,6 @@ def limited(device: str) -> Iterator[Callable[..., None]]:
 
     yield limit
     gvdecode.set_memory_limit(None, device=device)
-
-
-def digest(path: Path, device: str) -> str:
-    """Of every pixel of a file, and the order of its frames."""
-    total = hashlib.md5()
-    with gvdecode.VideoDecoder(path, device=device, fallback="silent") as video:
-        for batch in video.batches(7):
-            total.update(batch.numpy())
-    return total.hexdigest()
 
 
 def run_threads(count: int, work: Callable[[int], None]) -> None:
@@ -345,19 +321,15 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def tasks() -> int:
-    return len(os.listdir("/proc/self/task"))
-
-
 @pytest.mark.parametrize("end", ["close", "drop", "error"])
 def test_leaving_ends_all_that_runs(clips: Clips, device: str, end: str) -> None:
     path = clips.path("long.mp4")
     next(many([path], 4, device)).batch.numpy()  # starts the driver's threads
-    before = tasks()
+    before = count_tasks()
     bad = path.with_name("missing.mp4")
     run = many([path, bad if end == "error" else path, path], 64, device)
     next(run)
-    assert tasks() > before
+    assert count_tasks() > before
     if end == "close":
         run.close()
     elif end == "drop":
@@ -368,9 +340,9 @@ def test_leaving_ends_all_that_runs(clips: Clips, device: str, end: str) -> None
                 pass
         del run
     limit = time.monotonic() + 10
-    while tasks() > before and time.monotonic() < limit:
+    while count_tasks() > before and time.monotonic() < limit:
         time.sleep(0.01)
-    assert tasks() <= before
+    assert count_tasks() <= before
 
 
 def test_close_ends_the_wait_for_a_source_that_does_not_open(tmp_path: Path) -> None:
@@ -419,150 +391,3 @@ def test_ctrl_c_ends_a_wait_and_leaves_a_usable_process(
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("interrupted after")
     assert float(done.stdout.split()[-1]) < 1
-
-
-# --- other processes ---
-
-
-def decode_in_worker(path: Path) -> str:
-    gvdecode.set_memory_limit(16 * MIB, device="cpu")
-    found = digest(path, "cpu")
-    assert 0 < gvdecode.memory_usage("cpu").held_max <= 16 * MIB
-    return found
-
-
-def decode_given(video: gvdecode.VideoDecoder) -> tuple[int, bytes]:
-    with video:
-        return len(video), video[59].numpy().tobytes()
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_workers_decode_on_the_cpu(clips: Clips, method: str) -> None:
-    paths = [clips.path(name) for name in MIXED]
-    right = [digest(path, "cpu") for path in paths]
-    video = gvdecode.VideoDecoder(paths[0], device="cpu", size=(48, 64))
-    expected = (60, video[59].numpy().tobytes())
-    run = video.batches(4)  # of which a forked worker inherits half
-    next(run)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads
-        with multiprocessing.get_context(method).Pool(2) as pool:
-            assert pool.map_async(decode_in_worker, paths).get(120) == right
-            assert pool.map_async(decode_given, [video] * 3).get(120) == [expected] * 3
-    assert sum(len(batch) for batch in run) == 56
-
-
-class ClipDataset:
-    """As people write them: decoders are made before the workers are."""
-
-    def __init__(self, paths: list[Path]) -> None:
-        self.videos = [gvdecode.VideoDecoder(path, device="cpu") for path in paths]
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    def __getitem__(self, at: int) -> int:
-        video = pickle.loads(pickle.dumps(self.videos[at]))
-        return int(video[at].numpy().astype(int).sum())
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_torch_data_loader_workers_decode(clips: Clips, method: str) -> None:
-    data = pytest.importorskip("torch.utils.data")
-    dataset = ClipDataset([clips.path(name) for name in MIXED])
-    right = [dataset[n] for n in range(len(dataset))]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        loader = data.DataLoader(
-            dataset, batch_size=None, num_workers=2, multiprocessing_context=method
-        )
-        assert [int(value) for value in loader] == right
-
-
-def use_inherited(queue: Any, uses: list[Callable[[], Any]]) -> None:
-    for use in uses:
-        try:
-            queue.put(repr(use()))
-        except gvdecode.ClosedError as error:
-            queue.put(str(error))
-
-
-def test_a_forked_child_is_told_of_what_it_inherited(clips: Clips) -> None:
-    path = clips.path("long.mp4")
-    video = gvdecode.VideoDecoder(path, device="cpu")
-    assert len(video) == 400
-    run = gvdecode.decode_many([path] * 3, 4, device="cpu")
-    next(run)
-    uses = [lambda: next(run), lambda: video[7], lambda: video.batches(4), run.close]
-    context = multiprocessing.get_context("fork")
-    queue = context.SimpleQueue()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = context.Process(target=use_inherited, args=(queue, uses))
-        child.start()
-    answers = [queue.get() for _ in uses]
-    child.join(20)
-    assert child.exitcode == 0
-    assert all("before os.fork()" in answer for answer in answers[:3])
-    assert all("open it again" in answer for answer in answers[:3])
-    assert answers[3] == "None"
-    assert len(next(run).batch) == 4  # the parent's goes on
-
-
-# --- pickle ---
-
-
-def test_pickle_opens_the_source_again_with_the_same_arguments(
-    opened: Opener, device: str
-) -> None:
-    video = opened("h264.mp4", size=(48, 64), dtype="float32", mean=0.5, std=0.25)
-    next(video.batches(3))
-    again = pickle.loads(pickle.dumps(video))
-    assert again._index is None
-    assert again.device == video.device
-    assert again[31].numpy().tobytes() == video[31].numpy().tobytes()
-    third = pickle.loads(pickle.dumps(again))  # with the index by now
-    assert third._index is not None and len(third) == 60
-    assert (third.index.pts == video.index.pts).all()
-    assert third[31].numpy().tobytes() == video[31].numpy().tobytes()
-    for other in (again, third):
-        other.close()
-
-
-def test_an_index_travels_by_itself(opened: Opener) -> None:
-    index = opened("hevc.mp4").index
-    copy = pickle.loads(pickle.dumps(index))
-    assert (copy.pts == index.pts).all() and len(copy) == len(index)
-    assert len(opened("hevc.mp4", index=copy)) == 60
-    with pytest.raises(ValueError, match="another video"):
-        opened("h264.mp4", index=copy)
-
-
-def test_what_is_unpickled_may_be_gone(clips: Clips, tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(clips.path("h264.mp4").read_bytes())
-    video = gvdecode.VideoDecoder(path, device="cpu")
-    stored = pickle.dumps(video)
-    path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"clip\.mp4"):
-        pickle.loads(stored)
-
-
-@pytest.mark.parametrize("source", [io.BytesIO(b""), memoryview(b"")])
-def test_a_source_that_cannot_travel_is_told(opened: Opener, source: Any) -> None:
-    video = opened("h264.mp4")
-    video._arguments["source"] = source
-    with pytest.raises(TypeError, match=f"{type(source).__name__}.*give it the file's"):
-        pickle.dumps(video)
-
-
-def test_a_decoder_that_is_dropped_is_gone_at_once(clips: Clips) -> None:
-    # What is kept for pickle must not keep the decoder itself.
-    before = tasks()
-    run = gvdecode.VideoDecoder(clips.path("long.mp4"), device="cpu").batches(4)
-    next(run)
-    del run
-    end = time.monotonic() + 5
-    while tasks() > before and time.monotonic() < end:
-        time.sleep(0.01)
-    assert tasks() <= before

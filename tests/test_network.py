@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Clips
+from conftest import Clips, close_while_another_thread_reads
 from servers import Server, serving
 
 import gvdecode
@@ -109,23 +109,7 @@ def test_close_ends_a_wait_for_a_server(server: Server) -> None:
     enough_to_open = (server.folder / "h264.ts").read_bytes() * 20
     (server.folder / "many.ts").write_bytes(enough_to_open)
     video = gvdecode.VideoDecoder(server.url("stall/many.ts"), device="cpu", timeout=20)
-    errors: list[BaseException] = []
-
-    def read_on() -> None:
-        try:
-            for _ in video.batches(16):
-                pass
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=read_on)
-    thread.start()
-    time.sleep(0.5)
-    start = time.monotonic()
-    video.close()
-    thread.join(5)
-    assert time.monotonic() - start < 1
-    assert [type(error) for error in errors] == [gvdecode.ClosedError]
+    close_while_another_thread_reads(video)
 
 
 def test_a_tcp_stream_is_read_once(clips: Clips) -> None:

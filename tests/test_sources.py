@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Clips
+from conftest import Clips, close_while_another_thread_reads
 
 import gvdecode
 
@@ -293,25 +293,9 @@ def test_read_that_waits_holds_up_nobody(clips: Clips) -> None:
             read(Faulty(data * 20, 300, wait), timeout=0.3)
         assert time.monotonic() - start < 3
         video = gvdecode.VideoDecoder(Faulty(data * 20, 300, wait), device="cpu")
-        errors: list[BaseException] = []
-        thread = threading.Thread(target=collect, args=(video, errors))
-        thread.start()
-        time.sleep(0.5)
-        start = time.monotonic()
-        video.close()
-        thread.join(5)
-        assert time.monotonic() - start < 1
-        assert [type(error) for error in errors] == [gvdecode.ClosedError]
+        close_while_another_thread_reads(video)
     finally:
         over.set()
-
-
-def collect(video: gvdecode.VideoDecoder, errors: list[BaseException]) -> None:
-    try:
-        for _ in video.batches(7):
-            pass
-    except BaseException as error:
-        errors.append(error)
 
 
 # --- limits, and files that grow ---

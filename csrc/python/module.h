@@ -61,6 +61,12 @@ PyObject *gvd_py_raise_closed(gvd_py_state *state);
 
 // wait.c
 
+// Between two slices of a wait that began at `start`: GVD_OK while the caller
+// may wait on; -1 with an exception set where a signal's handler raised one, or
+// where the reader's timeout and `grace` seconds are over.
+int gvd_py_may_wait(gvd_py_state *state, const gvd_reader *reader, double start,
+                    double grace);
+
 // Makes a call that may wait for the reader's source. True once it is done: rc
 // and err are its result, and the context is the caller's. False with an
 // exception set: the call goes on alone and keeps the context.

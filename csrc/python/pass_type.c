@@ -159,21 +159,6 @@ static void pass_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-// GVD_OK while the caller may wait on, else -1 with an exception set.
-static int may_wait(gvd_py_state *state, const gvd_reader *reader, double start)
-{
-    const double timeout = gvd_reader_timeout(reader);
-    if (PyErr_CheckSignals() < 0)
-        return -1;
-    if (timeout <= 0 || gvd_seconds() - start <= timeout)
-        return GVD_OK;
-    gvd_error err;
-    gvd_fail_timeout(&err, timeout);
-    gvd_error_prefix(&err, "%s: ", gvd_reader_url(reader));
-    gvd_py_raise(state, &err, NULL);
-    return -1;
-}
-
 static PyObject *frames_of(gvd_py_state *state, const gvd_batch *batch)
 {
     PyObject *frames = PyTuple_New(batch->count);
@@ -226,7 +211,8 @@ static PyObject *take_batch(gvd_py_state *state, pass_object *self)
         rc = gvd_pass_next(self->pass, SIGNAL_CHECK_MS,
                            found ? &allocator : NULL, &batch, &err);
         PyEval_RestoreThread(thread);
-        if (rc == GVD_AGAIN && may_wait(state, self->core_reader, start) < 0)
+        if (rc == GVD_AGAIN &&
+            gvd_py_may_wait(state, self->core_reader, start, 0) < 0)
             return NULL;
     } while (rc == GVD_AGAIN);
     if (rc == GVD_EOF)

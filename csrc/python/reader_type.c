@@ -216,9 +216,7 @@ static int take_target(PyObject *op, PyObject *out, bool one,
     };
     memcpy(target.shape, shape + one,
            (size_t)target.ndim * sizeof target.shape[0]);
-    params->target_bytes = gvd_dtype_bytes(self->dtype);
-    for (int i = 0; i < GVD_MAX_DIMS; i++)
-        params->target_bytes *= shape[i];
+    params->target_bytes = gvd_array_bytes(self->dtype, GVD_MAX_DIMS, shape);
     return gvd_py_target_take(state, out, &target, &params->target);
 }
 

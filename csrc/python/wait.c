@@ -1,7 +1,6 @@
 // Calls of the core that may wait for a source: on a thread of their own, so
 // that signals are acted on meanwhile. What a signal's handler ends goes on
 // alone.
-#include "errand.h"
 #include <stdlib.h>
 
 #include "module.h"
@@ -12,26 +11,34 @@
 // ends the search for a host's address.
 #define GRACE_SECONDS 0.5
 
+int gvd_py_may_wait(gvd_py_state *state, const gvd_reader *reader, double start,
+                    double grace)
+{
+    const double timeout = gvd_reader_timeout(reader);
+    if (PyErr_CheckSignals() < 0)
+        return -1;
+    if (timeout <= 0 || gvd_seconds() - start <= timeout + grace)
+        return GVD_OK;
+    gvd_error err;
+    gvd_fail_timeout(&err, timeout);
+    gvd_error_prefix(&err, "%s: ", gvd_reader_url(reader));
+    gvd_py_raise(state, &err, NULL);
+    return -1;
+}
+
 // GVD_AGAIN with an exception set.
 static int wait_errand(gvd_py_state *state, gvd_errand *errand,
                        const gvd_reader *reader, gvd_error *err)
 {
-    const double timeout = gvd_reader_timeout(reader);
-    const double end = gvd_seconds() + timeout + GRACE_SECONDS;
+    const double start = gvd_seconds();
     for (;;) {
         PyThreadState *thread = PyEval_SaveThread();
         int rc = gvd_errand_wait(errand, SLICE_MS, err);
         PyEval_RestoreThread(thread);
         if (rc != GVD_AGAIN)
             return rc;
-        if (PyErr_CheckSignals() < 0)
+        if (gvd_py_may_wait(state, reader, start, GRACE_SECONDS) < 0)
             return GVD_AGAIN;
-        if (timeout > 0 && gvd_seconds() > end) {
-            gvd_fail_timeout(err, timeout);
-            gvd_error_prefix(err, "%s: ", gvd_reader_url(reader));
-            gvd_py_raise(state, err, NULL);
-            return GVD_AGAIN;
-        }
     }
 }
 

@@ -1,0 +1,161 @@
+"""Decoders in other processes: forked, spawned, pickled, DataLoader's workers."""
+
+import io
+import multiprocessing
+import pickle
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MIXED, Clips, Opener, count_tasks, digest
+
+import gvdecode
+
+MIB = 2**20
+
+
+def decode_in_worker(path: Path) -> str:
+    gvdecode.set_memory_limit(16 * MIB, device="cpu")
+    found = digest(path, "cpu")
+    assert 0 < gvdecode.memory_usage("cpu").held_max <= 16 * MIB
+    return found
+
+
+def decode_given(video: gvdecode.VideoDecoder) -> tuple[int, bytes]:
+    with video:
+        return len(video), video[59].numpy().tobytes()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_decode_on_the_cpu(clips: Clips, method: str) -> None:
+    paths = [clips.path(name) for name in MIXED]
+    right = [digest(path, "cpu") for path in paths]
+    video = gvdecode.VideoDecoder(paths[0], device="cpu", size=(48, 64))
+    expected = (60, video[59].numpy().tobytes())
+    run = video.batches(4)  # of which a forked worker inherits half
+    next(run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            assert pool.map_async(decode_in_worker, paths).get(120) == right
+            assert pool.map_async(decode_given, [video] * 3).get(120) == [expected] * 3
+    assert sum(len(batch) for batch in run) == 56
+
+
+class ClipDataset:
+    """As people write them: decoders are made before the workers are."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.videos = [gvdecode.VideoDecoder(path, device="cpu") for path in paths]
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, at: int) -> int:
+        video = pickle.loads(pickle.dumps(self.videos[at]))
+        return int(video[at].numpy().astype(int).sum())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_torch_data_loader_workers_decode(clips: Clips, method: str) -> None:
+    data = pytest.importorskip("torch.utils.data")
+    dataset = ClipDataset([clips.path(name) for name in MIXED])
+    right = [dataset[n] for n in range(len(dataset))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        loader = data.DataLoader(
+            dataset, batch_size=None, num_workers=2, multiprocessing_context=method
+        )
+        assert [int(value) for value in loader] == right
+
+
+def use_inherited(queue: Any, uses: list[Callable[[], Any]]) -> None:
+    for use in uses:
+        try:
+            queue.put(repr(use()))
+        except gvdecode.ClosedError as error:
+            queue.put(str(error))
+
+
+def test_a_forked_child_is_told_of_what_it_inherited(clips: Clips) -> None:
+    path = clips.path("long.mp4")
+    video = gvdecode.VideoDecoder(path, device="cpu")
+    assert len(video) == 400
+    run = gvdecode.decode_many([path] * 3, 4, device="cpu")
+    next(run)
+    uses = [lambda: next(run), lambda: video[7], lambda: video.batches(4), run.close]
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = context.Process(target=use_inherited, args=(queue, uses))
+        child.start()
+    answers = [queue.get() for _ in uses]
+    child.join(20)
+    assert child.exitcode == 0
+    assert all("before os.fork()" in answer for answer in answers[:3])
+    assert all("open it again" in answer for answer in answers[:3])
+    assert answers[3] == "None"
+    assert len(next(run).batch) == 4  # the parent's goes on
+
+
+# --- pickle ---
+
+
+def test_pickle_opens_the_source_again_with_the_same_arguments(
+    opened: Opener, device: str
+) -> None:
+    video = opened("h264.mp4", size=(48, 64), dtype="float32", mean=0.5, std=0.25)
+    next(video.batches(3))
+    again = pickle.loads(pickle.dumps(video))
+    assert again._index is None
+    assert again.device == video.device
+    assert again[31].numpy().tobytes() == video[31].numpy().tobytes()
+    third = pickle.loads(pickle.dumps(again))  # with the index by now
+    assert third._index is not None and len(third) == 60
+    assert (third.index.pts == video.index.pts).all()
+    assert third[31].numpy().tobytes() == video[31].numpy().tobytes()
+    for other in (again, third):
+        other.close()
+
+
+def test_an_index_travels_by_itself(opened: Opener) -> None:
+    index = opened("hevc.mp4").index
+    copy = pickle.loads(pickle.dumps(index))
+    assert (copy.pts == index.pts).all() and len(copy) == len(index)
+    assert len(opened("hevc.mp4", index=copy)) == 60
+    with pytest.raises(ValueError, match="another video"):
+        opened("h264.mp4", index=copy)
+
+
+def test_what_is_unpickled_may_be_gone(clips: Clips, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clips.path("h264.mp4").read_bytes())
+    video = gvdecode.VideoDecoder(path, device="cpu")
+    stored = pickle.dumps(video)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"clip\.mp4"):
+        pickle.loads(stored)
+
+
+@pytest.mark.parametrize("source", [io.BytesIO(b""), memoryview(b"")])
+def test_a_source_that_cannot_travel_is_told(opened: Opener, source: Any) -> None:
+    video = opened("h264.mp4")
+    video._arguments["source"] = source
+    with pytest.raises(TypeError, match=f"{type(source).__name__}.*give it the file's"):
+        pickle.dumps(video)
+
+
+def test_a_decoder_that_is_dropped_is_gone_at_once(clips: Clips) -> None:
+    # What is kept for pickle must not keep the decoder itself.
+    before = count_tasks()
+    run = gvdecode.VideoDecoder(clips.path("long.mp4"), device="cpu").batches(4)
+    next(run)
+    del run
+    end = time.monotonic() + 5
+    while count_tasks() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert count_tasks() <= before
