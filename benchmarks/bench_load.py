@@ -1,12 +1,13 @@
-"""Many decoders at once under one memory limit: every result is compared.
-
-    python bench_load.py CLIP... [--threads 64] [--count 20] [--limit 4096]
+"""Many decoders at once under one memory limit, for bench_robust.py: every result
+is compared.
 
 Each thread decodes so many clips, one after the other, each with a decoder of its
 own; the clips are repeated, every thread begins with another. What it gets must be
-what one decoder alone gives, which is measured too. Meanwhile the device's memory
-is looked at: as the driver tells it, above its level after the first decode, it
-must not pass the limit; nor may what gvdecode says that it holds.
+what one decoder alone gives, which is measured too, and on a GPU the raw ceiling of
+these clips (`ceiling.c`; it wants the streams that `clips.py derive` makes beside
+them). Meanwhile the device's memory is looked at: as the driver tells it, above its
+level after the first decode, it must not pass the limit; nor may what gvdecode says
+that it holds.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-from results import DEFAULT_OUT, Results
+from bench_sequential import SESSIONS
+from results import CEILING, DEFAULT_OUT, ROOT, Results
+from server import Server
 
 import gvdecode
 
 BATCH = 16
 LOOK_SECONDS = 0.005
 MIB = 1 << 20
+PASSED = "limit passed"
 
 
 class Load:
@@ -68,8 +72,31 @@ class Load:
             seen.append(self.taken())
 
 
-def run_all(load: Load, options: argparse.Namespace, results: Results) -> None:
+def ceiling_of(clip: Path, program: Path) -> float:
+    """Frames a second of the raw engines, with as many sessions as do best."""
+    codec = clip.stem.split("_")[0]
+    stream = clip.with_suffix(f".{codec}")
+    with Server([str(program), "serve", str(stream), codec]) as server:
+        return max(float(server.ask(f"run {n} 2")["fps"]) for n in SESSIONS)
+
+
+def add_ceiling(results: Results, case: str, options: argparse.Namespace) -> float:
+    """That of equal parts of all clips; 0 where it cannot be had."""
+    if not options.device.startswith("cuda"):
+        return 0
+    if not options.ceiling.exists():
+        results.leave_out(case, f"{CEILING} ({options.ceiling} is not built)")
+        return 0
+    all_of = [ceiling_of(clip, options.ceiling) for clip in options.clips]
+    fps = len(all_of) / sum(1 / each for each in all_of)
+    results.add(case, CEILING, "fps", [fps], note="equal parts of all clips")
+    return fps
+
+
+def run_all(options: argparse.Namespace, results: Results) -> None:
+    load = Load(options)
     case = f"{options.threads} threads, {options.count} clips each"
+    ceiling = add_ceiling(results, case, options)
     gvdecode.set_memory_limit(load.limit, device=load.device)
     load.decode(options.clips[0])
     level = load.taken() if load.cuda else 0
@@ -101,30 +128,23 @@ def run_all(load: Load, options: argparse.Namespace, results: Results) -> None:
         over.set()
         watcher.join()
     note = f"{done / seconds / alone:.0%} of one decoder's; {done} frames compared"
+    if ceiling:
+        note = f"{done / seconds / ceiling:.0%} of the ceiling; {note}"
     results.add(case, f"gvdecode {load.device}", "fps", [done / seconds], note=note)
     usage = gvdecode.memory_usage(load.device)
     most = max(max(seen) - level, usage.held_max)
     note = f"{most / MIB:.0f} of {load.limit / MIB:.0f} MiB at most"
     passed = max(0, most - load.limit)
-    results.add(case, "limit passed", "bytes", [passed], n=len(seen), note=note)
+    note = f"{case}: {note}"
+    results.add(PASSED, load.device, "bytes", [passed], n=len(seen), note=note)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("clips", type=Path, nargs="+")
-    parser.add_argument("--threads", type=int, default=64)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clips", type=Path, nargs="*", help="for the load")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, default=64, help="of the load")
     parser.add_argument("--count", type=int, default=20, help="of clips a thread")
     parser.add_argument("--frames", type=int, default=96, help="of a clip, at most")
     parser.add_argument("--limit", type=int, default=4096, help="MiB")
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--ceiling", type=Path, default=ROOT / "build" / "ceiling")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
-    options = parser.parse_args()
-    results = Results("load")
-    run_all(Load(options), options, results)
-    path = results.write(options.out)
-    print(f"\n{results.table()}\n\nwritten: {path}")
-    return int(any(row.subject == "limit passed" and row.max for row in results.rows))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -9,9 +9,7 @@
 #   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
 #   exact      every frame of every clip    -> OUT/exact-*.json
 #   random     2,000 requests of any kind, against front to back
-#   streams    5,000 batches on any stream  -> OUT/streams.log
-#   load       64 decoders at once, 4 GiB   -> OUT/load-*.json
-#   mutate     500 damaged copies of clips  -> OUT/mutate.log
+#   robust     streams, 64 decoders, leaks, 500 damaged files -> OUT/robust-*
 #   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
 #   access     benchmarks/bench_access      -> OUT/access-*.json
 #   convert    benchmarks/bench_convert     -> OUT/convert-*.json
@@ -54,19 +52,13 @@ for step in "$@"; do
       >"$out/random.log" 2>&1 || failed=1
     tail -n 20 "$out/random.log"
     ;;
-  streams)
-    GVDECODE_BATCHES=5000 GVDECODE_CLIPS=$data/testclips timeout 300 python3 -m pytest \
-      -m gpu -q -p no:cacheprovider tests/test_streams.py >"$out/streams.log" 2>&1 || failed=1
-    tail -n 20 "$out/streams.log"
-    ;;
-  load)
-    timeout 400 python3 benchmarks/bench_load.py "$data"/clips/*0.mp4 \
-      --device cuda --out "$out" || failed=1
-    ;;
-  mutate)
-    timeout 500 python3 tests/mutate.py --device cuda --count 500 \
-      --failures "$out/mutated" "$data"/testclips >"$out/mutate.log" 2>&1 || failed=1
-    tail -n 20 "$out/mutate.log"
+  robust)
+    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
+    GVDECODE_CLIPS=$data/testclips timeout 560 python3 benchmarks/bench_robust.py \
+      --device cuda --mutations 500 --patience 180 --ceiling "$data/ceiling" \
+      --clips "$data"/clips/{h264_gop30,h264_gop250,hevc_gop30}.mp4 \
+      --failures "$data/mutated" --out "$out" "$data/testclips" >"$out/robust.log" 2>&1 || failed=1
+    tail -n 40 "$out/robust.log"
     ;;
   bench)
     python3 benchmarks/clips.py derive --for sequential --out "$data/clips"

@@ -44,6 +44,7 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
         [GVD_KERNEL_YUV_TURNED] = GVD_KERNEL_YUV420_TURNED,
         [GVD_KERNEL_SHIFT] = GVD_KERNEL_SHIFT16,
         [GVD_KERNEL_RESAMPLE_SHORT] = "gvd_resample_short",
+        [GVD_KERNEL_RESAMPLE_SHRINK] = "gvd_resample_shrink",
         [GVD_KERNEL_RESAMPLE_FLOAT] = "gvd_resample_float",
         [GVD_KERNEL_GATHER] = "gvd_gather",
     };

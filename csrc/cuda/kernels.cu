@@ -271,4 +271,4 @@ extern "C" __global__ void gvd_shift16(const gvd_shift_params p)
     *word = *word >> p.shift & p.mask;
 }
 
-#include "cuda/resample.cuh"
+#include "cuda/shrink.cuh"

@@ -8,11 +8,13 @@
 
 // --- the axes on the device ---
 
-// Both axes, and behind them which columns of the frame each tile needs.
+// Both axes, and behind them which columns of the frame each tile needs and
+// which rows each group of gvd_resample_shrink's.
 typedef struct device_axes {
     gvd_buffer *buffer;
-    CUdeviceptr x, y, tiles;
-    int tile, tile_count;
+    CUdeviceptr x, y, ranges;
+    int tile, tile_count, group_count;
+    bool shrinks; // gvd_resample_shrink can be used
 } device_axes;
 
 static void release_axes(void *axes)
@@ -22,29 +24,56 @@ static void release_axes(void *axes)
     free(a);
 }
 
-// The columns that samples [from, end) of the picture need.
-static void find_columns(const gvd_axis *x, int from, int end, int columns[2])
+// What `size` samples of the picture from `from` on need, a part of
+// [first, end).
+static void find_range(const gvd_axis *axis, int from, int size, int range[2])
 {
-    columns[0] = x->end;
-    columns[1] = x->first;
+    const int end = from + size < axis->count ? from + size : axis->count;
+    range[0] = axis->end;
+    range[1] = axis->first;
     for (int i = from; i < end; i++) {
-        if (x->counts[i] == 0)
+        if (axis->counts[i] == 0)
             continue;
-        int start = x->starts[i], stop = start + x->counts[i];
-        columns[0] = start < columns[0] ? start : columns[0];
-        columns[1] = stop > columns[1] ? stop : columns[1];
+        int start = axis->starts[i], stop = start + axis->counts[i];
+        range[0] = start < range[0] ? start : range[0];
+        range[1] = stop > range[1] ? stop : range[1];
     }
-    if (columns[0] > columns[1]) // all of it is padding
-        columns[0] = columns[1] = x->first;
+    if (range[0] > range[1]) // all of it is padding
+        range[0] = range[1] = axis->first;
 }
 
-static bool tiles_fit(const gvd_axis *x, int tile)
+// Whether every `size` samples need no more than so many from an even one on.
+static bool ranges_fit(const gvd_axis *axis, int size, int most)
 {
-    for (int from = 0; from < x->count; from += tile) {
-        int end = from + tile < x->count ? from + tile : x->count, columns[2];
-        find_columns(x, from, end, columns);
-        if (columns[1] - (columns[0] & ~1) > GVD_RESAMPLE_SPAN)
+    for (int from = 0; from < axis->count; from += size) {
+        int range[2];
+        find_range(axis, from, size, range);
+        if (range[1] - (range[0] & ~1) > most)
             return false;
+    }
+    return true;
+}
+
+// Whether the samples of the picture are complete one after the other, each
+// before the one after the next begins. Weights of 0 at the end do not count.
+static bool is_chain(const gvd_axis *axis)
+{
+    int end = axis->first, before = axis->first; // of the last, of that before
+    for (int i = 0; i < axis->count; i++) {
+        const int16_t *weights =
+            axis->short_weights + (size_t)i * (size_t)axis->stride;
+        int from = 0, count = axis->counts[i];
+        while (from < count && weights[from] == 0)
+            from++;
+        while (count > from && weights[count - 1] == 0)
+            count--;
+        if (from == count)
+            continue;
+        const int stop = axis->starts[i] + count;
+        if (axis->starts[i] + from < before || stop < end)
+            return false;
+        before = end;
+        end = stop;
     }
     return true;
 }
@@ -55,7 +84,7 @@ static int choose_tile(const gvd_axis *x)
     int columns = x->end - x->first;
     int tile = (int)((int64_t)x->count * GVD_RESAMPLE_SPAN / (columns + 1)) + 1;
     tile = tile < x->count ? tile : x->count;
-    while (tile > 1 && !tiles_fit(x, tile))
+    while (tile > 1 && !ranges_fit(x, tile, GVD_RESAMPLE_SPAN))
         tile -= tile > 16 ? tile / 16 : 1;
     return tile;
 }
@@ -79,37 +108,55 @@ static size_t aligned(size_t bytes)
     return (bytes + 255) / 256 * 256;
 }
 
+static void fill_ranges(const gvd_axis *axis, int size, int count, int *ranges)
+{
+    for (int i = 0; i < count; i++)
+        find_range(axis, i * size, size, ranges + (ptrdiff_t)2 * i);
+}
+
 static int upload(gvd_gpu *gpu, const gvd_conversion *c, device_axes *a,
                   gvd_error *err)
 {
-    int *tiles = calloc((size_t)a->tile_count, 2 * sizeof *tiles);
-    if (!tiles)
+    const size_t count = (size_t)a->tile_count + (size_t)a->group_count,
+                 bytes = count * 2 * sizeof(int);
+    int *ranges = malloc(bytes);
+    if (!ranges)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    for (int i = 0; i < a->tile_count; i++) {
-        int from = i * a->tile, end = from + a->tile;
-        find_columns(&c->x, from, end < c->x.count ? end : c->x.count,
-                     tiles + (ptrdiff_t)2 * i);
-    }
-    const size_t bytes = (size_t)a->tile_count * 2 * sizeof *tiles;
+    fill_ranges(&c->x, a->tile, a->tile_count, ranges);
+    fill_ranges(&c->y, GVD_SHRINK_ROWS, a->group_count,
+                ranges + (ptrdiff_t)2 * a->tile_count);
     int rc = gvd_buffer_get(
         gpu, aligned(c->x.bytes) + aligned(c->y.bytes) + aligned(bytes),
         gpu->copy_stream, &a->buffer, err);
     if (rc == GVD_OK) {
         a->x = a->buffer->memory;
         a->y = a->x + aligned(c->x.bytes);
-        a->tiles = a->y + aligned(c->y.bytes);
+        a->ranges = a->y + aligned(c->y.bytes);
         rc = copy_in(gpu, a->x, c->x.block, c->x.bytes, err);
     }
     if (rc == GVD_OK)
         rc = copy_in(gpu, a->y, c->y.block, c->y.bytes, err);
     if (rc == GVD_OK)
-        rc = copy_in(gpu, a->tiles, tiles, bytes, err);
+        rc = copy_in(gpu, a->ranges, ranges, bytes, err);
     if (rc == GVD_OK)
         rc = gvd_buffer_mark(a->buffer, gpu->copy_stream, err);
     if (rc == GVD_OK) // the host's memory is read until then
         rc = CU(err, gpu->drv->cuStreamSynchronize(gpu->copy_stream));
-    free(tiles);
+    free(ranges);
     return rc;
+}
+
+static int count_parts(int count, int size)
+{
+    return (count + size - 1) / size;
+}
+
+// Of the axes; what the frames must be is can_shrink's.
+static bool axes_shrink(const gvd_conversion *c, int tile)
+{
+    return c->arithmetic == GVD_ARITHMETIC_SHORT && is_chain(&c->y) &&
+           ranges_fit(&c->x, tile, GVD_RESAMPLE_SPAN) &&
+           ranges_fit(&c->y, GVD_SHRINK_ROWS, GVD_SHRINK_WINDOW);
 }
 
 static int get_axes(gvd_gpu *gpu, gvd_conversion *c, device_axes **out,
@@ -124,7 +171,9 @@ static int get_axes(gvd_gpu *gpu, gvd_conversion *c, device_axes **out,
     if (!a)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     a->tile = choose_tile(&c->x);
-    a->tile_count = (c->x.count + a->tile - 1) / a->tile;
+    a->tile_count = count_parts(c->x.count, a->tile);
+    a->group_count = count_parts(c->y.count, GVD_SHRINK_ROWS);
+    a->shrinks = axes_shrink(c, a->tile);
     int rc = upload(gpu, c, a, err);
     if (rc < 0) {
         release_axes(a);
@@ -239,7 +288,8 @@ describe_all(const gvd_launch *l, const gvd_conversion *c,
 {
     struct gvd_resample_params params = {
         .dst = address(l->dst),
-        .tiles = axes->tiles,
+        .tiles = axes->ranges,
+        .groups = axes->ranges + (size_t)axes->tile_count * 2 * sizeof(int),
         .column = c->column,
         .row = c->row,
         .channel = c->channel,
@@ -265,6 +315,19 @@ describe_all(const gvd_launch *l, const gvd_conversion *c,
     return params;
 }
 
+// Whole pairs of 8-bit columns and rows share their chroma, and a pair of
+// columns is read at once.
+static bool can_shrink(const struct gvd_resample_params *p, int height)
+{
+    bool good = p->sample_bytes == 1 && p->y_step == 1 && p->has_chroma &&
+                p->shift_x == 1 && p->shift_y == 1 && p->width % 2 == 0 &&
+                height % 2 == 0;
+    for (int i = 0; i < p->frame_count; i++)
+        good =
+            good && p->frames[i].y % 2 == 0 && p->frames[i].y_stride % 2 == 0;
+    return good;
+}
+
 static int launch_any(const gvd_launch *l, gvd_conversion *c,
                       gvd_frame *const *frames, int count, gvd_error *err)
 {
@@ -275,13 +338,18 @@ static int launch_any(const gvd_launch *l, gvd_conversion *c,
     if (rc < 0)
         return rc;
     struct gvd_resample_params params = describe_all(l, c, axes, frames, count);
-    const int groups = (c->y.count + GVD_RESAMPLE_ROWS - 1) / GVD_RESAMPLE_ROWS;
+    enum gvd_kernel kernel = c->arithmetic == GVD_ARITHMETIC_SHORT
+                                 ? GVD_KERNEL_RESAMPLE_SHORT
+                                 : GVD_KERNEL_RESAMPLE_FLOAT;
+    int groups = count_parts(c->y.count, GVD_RESAMPLE_ROWS);
+    if (axes->shrinks && can_shrink(&params, c->like.height)) {
+        kernel = GVD_KERNEL_RESAMPLE_SHRINK;
+        groups = axes->group_count;
+    }
     const unsigned grid[] = {(unsigned)axes->tile_count, (unsigned)groups,
                              (unsigned)count};
-    const bool whole = c->arithmetic == GVD_ARITHMETIC_SHORT;
-    return start(
-        l, whole ? GVD_KERNEL_RESAMPLE_SHORT : GVD_KERNEL_RESAMPLE_FLOAT, grid,
-        (const unsigned[]){GVD_RESAMPLE_THREADS, 1}, &params, err);
+    return start(l, kernel, grid, (const unsigned[]){GVD_RESAMPLE_THREADS, 1},
+                 &params, err);
 }
 
 static int wait_for(const gvd_launch *l, gvd_frame *const *frames, int count,

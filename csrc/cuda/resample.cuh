@@ -3,6 +3,8 @@
 // frame's columns, a thread for two columns, since they may share their chroma;
 // then along these rows, which lie in shared memory. The order of every sum is
 // that of csrc/cpu/resample_scalar.c.
+#pragma once
+
 #include "cuda/resample.h"
 
 #define SPAN GVD_RESAMPLE_SPAN

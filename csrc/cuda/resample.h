@@ -9,6 +9,10 @@
 // the frame's columns give.
 #define GVD_RESAMPLE_ROWS 4
 #define GVD_RESAMPLE_SPAN 512
+// gvd_resample_shrink makes more rows, as long as they need no more than so
+// many of the frame's.
+#define GVD_SHRINK_ROWS 8
+#define GVD_SHRINK_WINDOW 512
 
 // A gvd_axis in device memory.
 struct gvd_kernel_axis {
@@ -26,7 +30,8 @@ struct gvd_resample_frame {
 // The only argument, by value: pictures of one conversion. dst is dense.
 struct gvd_resample_params {
     unsigned long long dst;
-    unsigned long long tiles; // pairs of ints: the columns of each tile
+    // Pairs of ints: the columns of each tile; the rows of each SHRINK_ROWS.
+    unsigned long long tiles, groups;
     long long column, row, channel, frame; // elements of dst
     struct gvd_kernel_axis x, y;
     int tile; // of the picture, along x
