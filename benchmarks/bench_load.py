@@ -6,8 +6,8 @@ own; the clips are repeated, every thread begins with another. What it gets must
 what one decoder alone gives, which is measured too, and on a GPU the raw ceiling of
 these clips (`ceiling.c`; it wants the streams that `clips.py derive` makes beside
 them). Meanwhile the device's memory is looked at: as the driver tells it, above its
-level after the first decode, it must not pass the limit; nor may what gvdecode says
-that it holds.
+level after the first decode and without what torch has taken for the batches, it must
+not pass the limit; nor may what gvdecode says that it holds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ PASSED = "limit passed"
 class Load:
     def __init__(self, options: argparse.Namespace) -> None:
         self.device: str = options.device
-        self.frames: int = options.frames
         self.limit: int = options.limit * MIB
         self.cuda = self.device.startswith("cuda")
 
@@ -47,8 +46,6 @@ class Load:
             for batch in video.batches(BATCH):
                 total += (frames + 1) * self.sum_of(batch)
                 frames += len(batch)
-                if frames >= self.frames:
-                    break
         return frames, total
 
     def sum_of(self, batch: Any) -> int:
@@ -59,13 +56,14 @@ class Load:
         return int(torch.from_dlpack(batch).sum(dtype=torch.int64))
 
     def taken(self) -> int:
-        """Bytes of the device's memory that are not free."""
+        """Bytes of the device's memory that are neither free nor torch's."""
         if not self.cuda:
             return gvdecode.memory_usage(self.device).held
         import torch
 
+        mine = torch.cuda.memory_reserved(self.device)
         free, total = torch.cuda.mem_get_info(self.device)
-        return int(total - free)
+        return int(total - free - max(mine, torch.cuda.memory_reserved(self.device)))
 
     def watch(self, over: threading.Event, seen: list[int]) -> None:
         while not over.wait(LOOK_SECONDS):
@@ -73,9 +71,10 @@ class Load:
 
 
 def ceiling_of(clip: Path, program: Path) -> float:
-    """Frames a second of the raw engines, with as many sessions as do best."""
-    codec = clip.stem.split("_")[0]
-    stream = clip.with_suffix(f".{codec}")
+    """Frames a second of the raw engines, with as many sessions as do best, on the
+    stream that the clip is the beginning of."""
+    name, codec = clip.stem.rpartition("_")[0], clip.stem.split("_")[0]
+    stream = clip.with_name(f"{name}.{codec}")
     with Server([str(program), "serve", str(stream), codec]) as server:
         return max(float(server.ask(f"run {n} 2")["fps"]) for n in SESSIONS)
 
@@ -144,7 +143,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=64, help="of the load")
     parser.add_argument("--count", type=int, default=20, help="of clips a thread")
-    parser.add_argument("--frames", type=int, default=96, help="of a clip, at most")
     parser.add_argument("--limit", type=int, default=4096, help="MiB")
     parser.add_argument("--ceiling", type=Path, default=ROOT / "build" / "ceiling")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)

@@ -79,6 +79,7 @@ LOOPS = {
         Loop("h264_gop250_nopyramid", "50s", 2, WHOLE),
         Loop("h264_gop250_nopyramid", "10min", 24, WHOLE),
     ],
+    "load": [Loop(clip, "2s", 1, 60) for clip in ("h264_gop30", "hevc_gop30")],
 }
 
 
@@ -124,7 +125,7 @@ def derive(out: Path, bench: str) -> None:
             mp4.loop(clip, loop.path(out), loop.times, loop.frames)
         else:
             print(f"{clip} is missing, left out")
-    for name in STREAMS if bench == "sequential" else ():
+    for name in STREAMS if bench != "access" else ():
         clip = out / f"{name}.mp4"
         if clip.exists():
             mp4.annexb(clip, clip.with_suffix(f".{name.split('_')[0]}"))

@@ -53,10 +53,10 @@ for step in "$@"; do
     tail -n 20 "$out/random.log"
     ;;
   robust)
-    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
+    python3 benchmarks/clips.py derive --for load --out "$data/clips"
     GVDECODE_CLIPS=$data/testclips timeout 560 python3 benchmarks/bench_robust.py \
       --device cuda --mutations 500 --patience 180 --ceiling "$data/ceiling" \
-      --clips "$data"/clips/{h264_gop30,h264_gop250,hevc_gop30}.mp4 \
+      --clips "$data"/clips/*_2s.mp4 \
       --failures "$data/mutated" --out "$out" "$data/testclips" >"$out/robust.log" 2>&1 || failed=1
     tail -n 40 "$out/robust.log"
     ;;

@@ -158,20 +158,21 @@ class Worker:
         self.process.communicate()
 
 
-def sources(paths: list[Path], device: str) -> Iterator[Path]:
-    """Those files that are read within half the time while they are whole."""
+def sources(paths: list[Path], device: str) -> Iterator[tuple[Path, str]]:
+    """Those files that are read within half the time while they are whole, and what
+    comes of them."""
     for top in paths:
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if not path.is_file() or path.suffix in (".md", ".md5"):
                 continue
             worker = Worker(device)
             start = time.monotonic()
-            _, wrong = worker.ask(path, 0)
+            result, wrong = worker.ask(path, 0)
             worker.close()
             if wrong or time.monotonic() - start > SECONDS / 2:
                 print(f"left out, long to read even whole: {path.name} {wrong}")
             else:
-                yield path
+                yield path, result
 
 
 def run(
@@ -182,7 +183,9 @@ def run(
     device: str = "cpu",
 ) -> int:
     """Reads so many damaged copies; how many of them failed."""
-    clips = list(sources(paths, device))
+    found = list(sources(paths, device))
+    clips = [clip for clip, _ in found]
+    sound = [clip for clip, result in found if result == "frames"]
     results: dict[str, int] = {}
     failed = 0
     worker = Worker(device)
@@ -195,7 +198,7 @@ def run(
             copy.write_bytes(data)
             result, wrong = worker.ask(copy, number)
             if not wrong and device != "cpu" and number % BETWEEN == 0:
-                _, wrong = worker.ask(clips[number // BETWEEN % len(clips)], None)
+                _, wrong = worker.ask(sound[number // BETWEEN % len(sound)], None)
             if wrong:
                 failed += 1
                 print(f"seed {number}: {copy.name}: {wrong}", flush=True)

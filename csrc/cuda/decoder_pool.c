@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cuda/device.h"
+#include "log.h"
 
 // Surfaces that a decoder of any stream of these codecs needs: the largest DPB
 // and what waits for display. Above LARGE_PIXELS they cost too much memory, and
@@ -57,8 +58,11 @@ static void destroy(gvd_decoder *d)
 {
     if (d->stream) // copies may still read its surfaces
         d->gpu->drv->cuStreamSynchronize(d->stream);
-    if (d->handle)
+    if (d->handle) {
         d->gpu->drv->cuvidDestroyDecoder(d->handle);
+        gvd_log(GVD_LOG_DEBUG, "cuda:%d: an NVDEC session less",
+                d->gpu->index);
+    }
     if (d->stream)
         d->gpu->drv->cuStreamDestroy(d->stream);
     gvd_charge_give(&d->charge);
@@ -225,6 +229,8 @@ static int create(gvd_gpu *gpu, const gvd_decoder_format *format,
         destroy(d);
         return rc;
     }
+    gvd_log(GVD_LOG_DEBUG, "cuda:%d: an NVDEC session more, up to %ux%u",
+            gpu->index, d->max_width, d->max_height);
     *out = d;
     return GVD_OK;
 }
