@@ -19,10 +19,12 @@ struct gvd_budget {
     int64_t claimed, idle;
     double patience;
     double moved;     // when something was given back last
+    double ended;     // when a reading was over last
     gvd_claim *first; // that waits
     int claims;       // granted or waiting
-    int trimming;     // threads that do
-    bool set;         // there is a limit
+    int granted, crowd;
+    int trimming; // threads that do
+    bool set;     // there is a limit
 };
 
 static gvd_budget budgets[DEVICES];
@@ -35,7 +37,7 @@ static void reset(gvd_budget *b)
     b->trimmers = NULL;
     pthread_mutex_init(&b->lock, NULL);
     b->held = b->held_max = b->claimed = b->idle = 0;
-    b->claims = b->trimming = 0;
+    b->claims = b->granted = b->trimming = 0;
     b->first = NULL;
 }
 
@@ -159,6 +161,21 @@ int64_t gvd_budget_share(gvd_budget *budget)
     return share > 0 ? share : 0;
 }
 
+void gvd_budget_set_crowd(gvd_budget *budget, int readings)
+{
+    pthread_mutex_lock(&budget->lock);
+    budget->crowd = readings;
+    pthread_mutex_unlock(&budget->lock);
+}
+
+bool gvd_budget_is_wanted(gvd_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    bool wanted = budget->first;
+    pthread_mutex_unlock(&budget->lock);
+    return wanted;
+}
+
 static bool is_patient_locked(const gvd_budget *b, double since)
 {
     double start = b->moved > since ? b->moved : since;
@@ -264,11 +281,39 @@ static void dequeue_locked(gvd_budget *b, gvd_claim *claim)
     claim->waiting = false;
 }
 
+// Readings that stay, like those of cameras, do not hold up another one.
+#define CROWD_SECONDS 0.3
+#define CROWD_MOST_SECONDS 1.0
+
+static bool is_crowded_locked(const gvd_budget *b, const gvd_claim *claim)
+{
+    double now = gvd_seconds();
+    return !claim->granted && b->crowd > 0 && b->granted >= b->crowd &&
+           now - b->ended < CROWD_SECONDS &&
+           now - claim->since < CROWD_MOST_SECONDS;
+}
+
+static bool is_next_locked(const gvd_budget *b, const gvd_claim *claim)
+{
+    return b->first == claim && !is_crowded_locked(b, claim);
+}
+
+bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    enqueue_locked(budget, claim);
+    bool next = is_next_locked(budget, claim);
+    pthread_mutex_unlock(&budget->lock);
+    return next;
+}
+
 static bool grant_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
 {
     int64_t more = bytes - claim->charge.bytes;
-    if (more > 0 && !(b->first == claim && reserve_locked(b, more)))
+    if (more > 0 && !(is_next_locked(b, claim) && reserve_locked(b, more)))
         return false;
+    b->granted += !claim->granted;
+    claim->granted = true;
     if (more > 0) {
         claim->charge.bytes = bytes;
         b->claimed += more;
@@ -284,7 +329,7 @@ static bool pays_to_trim_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
 {
     double now = gvd_seconds();
     bool again = now - claim->trimmed > TRIM_SECONDS;
-    if (b->first != claim ||
+    if (!is_next_locked(b, claim) ||
         !(again || is_idle_locked(b, bytes - claim->charge.bytes)))
         return false;
     claim->trimmed = now;
@@ -354,9 +399,10 @@ void gvd_claim_drop(gvd_claim *claim)
     pthread_mutex_lock(&b->lock);
     dequeue_locked(b, claim);
     b->claims--;
+    b->granted -= claim->granted;
     b->claimed -= claim->charge.bytes;
     b->held -= claim->charge.bytes;
-    b->moved = gvd_seconds();
+    b->moved = b->ended = gvd_seconds();
     pthread_mutex_unlock(&b->lock);
     *claim = (gvd_claim){0};
 }

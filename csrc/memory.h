@@ -44,6 +44,11 @@ void gvd_budget_set_default(gvd_budget *budget, int64_t limit);
 void gvd_budget_usage_get(gvd_budget *budget, gvd_budget_usage *out);
 // What each reading may be charged for while all of them want it.
 int64_t gvd_budget_share(gvd_budget *budget);
+// More readings at once than this make a device no faster: while they come and
+// go, the next one waits for one to end. 0: any number.
+void gvd_budget_set_crowd(gvd_budget *budget, int readings);
+// Whether a claim waits, so that what is idle is not for those who go on.
+bool gvd_budget_is_wanted(gvd_budget *budget);
 // Whether waiting since then, a gvd_seconds(), may still help.
 bool gvd_budget_is_patient(gvd_budget *budget, double since);
 
@@ -69,11 +74,13 @@ typedef struct gvd_claim gvd_claim;
 struct gvd_claim {
     // Guarded by the budget. Zero at first.
     gvd_charge charge;
-    bool known, waiting;
+    bool known, waiting, granted;
     double since, trimmed;
     gvd_claim *next; // of those that wait
 };
 
+// Queues up with a first claim; whether it is this one's turn.
+bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget);
 // Makes it one of so many bytes: GVD_OK, also where it has them; GVD_AGAIN:
 // not yet, to be asked again soon; GVD_ERR_NO_MEMORY with our figures where it
 // never fits, or where waiting was in vain.

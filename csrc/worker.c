@@ -155,10 +155,9 @@ static void fail_next_job_locked(gvd_scheduler *s, int rc,
     pthread_cond_signal(&s->frames);
 }
 
-static int try_open_locked(gvd_worker *w)
+static int try_open_locked(gvd_worker *w, bool may_create)
 {
     gvd_scheduler *s = w->scheduler;
-    bool may_create = s->sessions == 0 || pays_locked(s);
     s->sessions++;
     pthread_mutex_unlock(&s->lock);
     gvd_session_params params = session_params(w);
@@ -181,7 +180,7 @@ static int wait_open_locked(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     double start = gvd_seconds();
     gvd_worker_begin_session_locked(s);
-    int rc = try_open_locked(w);
+    int rc = try_open_locked(w, s->sessions == 0 || pays_locked(s));
     while (s->sessions == 0 && !s->aborted) {
         bool full = rc == GVD_ERR_NO_MEMORY && s->params.budget &&
                     gvd_budget_is_patient(s->params.budget, start);
@@ -190,9 +189,39 @@ static int wait_open_locked(gvd_worker *w)
             break;
         if (full)
             gvd_worker_starve_locked(s);
-        rc = try_open_locked(w);
+        rc = try_open_locked(w, true);
     }
     return rc;
+}
+
+// The first session is an idle one, if there is any: then the claim is without
+// it. To claim memory for another one would have the idle one destroyed.
+static int open_first_locked(gvd_worker *w)
+{
+    gvd_scheduler *s = w->scheduler;
+    if (!gvd_claim_is_next(&s->claim, s->params.budget))
+        return GVD_AGAIN;
+    int rc = try_open_locked(w, false);
+    if (rc == GVD_AGAIN)
+        rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
+    else if (rc == GVD_OK) {
+        s->session_begun = true;
+        rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
+        s->session_begun = rc == GVD_OK;
+        if (rc != GVD_OK)
+            drop_session_locked(w);
+    }
+    return rc;
+}
+
+static int claim_and_open_locked(gvd_worker *w)
+{
+    gvd_scheduler *s = w->scheduler;
+    const bool first = s->params.budget && s->claimed_frame == 0 &&
+                       s->params.session_bytes > 0;
+    int rc = first ? open_first_locked(w)
+                   : gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
+    return rc == GVD_OK && !w->session ? wait_open_locked(w) : rc;
 }
 
 static bool open_session_locked(gvd_worker *w)
@@ -200,11 +229,12 @@ static bool open_session_locked(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     if (s->sessions >= s->session_cap)
         return false;
-    int rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
-    if (rc == GVD_AGAIN)
+    if (s->sessions > 0 && s->params.budget &&
+        gvd_budget_is_wanted(s->params.budget))
         return false;
-    if (rc == GVD_OK)
-        rc = wait_open_locked(w);
+    int rc = claim_and_open_locked(w);
+    if (rc == GVD_AGAIN && s->sessions == 0)
+        return false; // not this reading's turn
     if (rc == GVD_AGAIN) {
         s->fewer_reason = "what is left does not pay for another session";
     } else if (rc < 0 && s->sessions > 0) {

@@ -27,6 +27,10 @@ const gvd_backend gvd_cuda = {
     .close = gvd_cuda_session_close,
 };
 
+// Of short clips: so many keep the engines of any card busy while their sources
+// are opened, and leave memory for idle sessions of other codecs.
+#define READINGS 16
+
 static gvd_trimmer trimmers[GVD_MAX_GPUS];
 
 // Buffers first: a session costs more to be made again.
@@ -48,8 +52,10 @@ int gvd_cuda_use(int device, gvd_error *err)
     bool known = trimmers[device].trim;
     trimmers[device].trim = trim_gpu;
     pthread_mutex_unlock(&lock);
-    if (!known)
+    if (!known) {
         gvd_budget_add_trimmer(gvd_budget_of(device), &trimmers[device], true);
+        gvd_budget_set_crowd(gvd_budget_of(device), READINGS);
+    }
     return GVD_OK;
 }
 

@@ -60,8 +60,7 @@ static void destroy(gvd_decoder *d)
         d->gpu->drv->cuStreamSynchronize(d->stream);
     if (d->handle) {
         d->gpu->drv->cuvidDestroyDecoder(d->handle);
-        gvd_log(GVD_LOG_DEBUG, "cuda:%d: an NVDEC session less",
-                d->gpu->index);
+        gvd_log(GVD_LOG_DEBUG, "cuda:%d: an NVDEC session less", d->gpu->index);
     }
     if (d->stream)
         d->gpu->drv->cuStreamDestroy(d->stream);
@@ -311,21 +310,32 @@ void gvd_decoder_give(gvd_decoder **decoder, bool failed)
         destroy_list(unlink_oldest(IDLE_LIMIT));
 }
 
+// Unlinks the one that was given back first, or NULL. The lock is held.
+static gvd_decoder *unlink_last(const gvd_gpu *gpu)
+{
+    gvd_decoder **last = NULL;
+    for (gvd_decoder **at = &idle.first; *at; at = &(*at)->next)
+        if ((*at)->gpu == gpu)
+            last = at;
+    if (!last)
+        return NULL;
+    gvd_decoder *d = *last;
+    *last = d->next;
+    idle.bytes -= decoder_bytes(d);
+    return d;
+}
+
 void gvd_decoder_trim_some(const gvd_gpu *gpu, int64_t bytes)
 {
     pthread_mutex_lock(&idle.lock);
     gvd_decoder *list = NULL;
-    for (gvd_decoder **at = &idle.first; *at && bytes > 0;) {
-        gvd_decoder *d = *at;
-        if (d->gpu != gpu) {
-            at = &d->next;
-            continue;
-        }
-        *at = d->next;
+    while (bytes > 0) {
+        gvd_decoder *d = unlink_last(gpu);
+        if (!d)
+            break;
         d->next = list;
         list = d;
         bytes -= decoder_bytes(d);
-        idle.bytes -= decoder_bytes(d);
     }
     pthread_mutex_unlock(&idle.lock);
     destroy_list(list);

@@ -177,9 +177,7 @@ DEVICE void go_down(const gvd_resample_params &p, int x, int first, int count,
     sums.end = s.ends[0];
     if (count > 0)
         next = cursor.load();
-#ifdef UNROLL
-#pragma unroll UNROLL
-#endif
+#pragma unroll 1 // twice is slower
     for (int i = 0; i < count; i += 2) {
         const shrink_samples now = next;
         if (i + 2 < count)

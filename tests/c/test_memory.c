@@ -254,7 +254,9 @@ typedef struct reading {
 // A session that the budget counts, as a GPU's are.
 static int open_counted(fake *f, int nth, bool may_create)
 {
-    (void)nth, (void)may_create;
+    (void)nth;
+    if (!may_create)
+        return GVD_AGAIN; // there is no pool
     reading *r = (reading *)((char *)f - offsetof(reading, fake));
     gvd_charge_give(&r->session);
     bool taken = gvd_charge_take(&r->session, r->budget, FAKE_FRAME_BYTES,
@@ -315,6 +317,74 @@ static void test_many_readings_share_one_limit(void)
         read_many(b, seed);
         REQUIRE(held(b) == 0);
     }
+}
+
+static int open_idle(fake *f, int nth, bool may_create)
+{
+    (void)f, (void)nth;
+    return may_create ? GVD_ERR_NO_MEMORY : GVD_OK;
+}
+
+static void trim_nothing(gvd_trimmer *trimmer, int64_t bytes)
+{
+    (void)trimmer, (void)bytes;
+    REQUIRE(!"trimmed for a session that is there");
+}
+
+// Memory for another session would only be had by destroying the idle one.
+static void test_an_idle_session_is_taken_before_memory_for_one_is_claimed(void)
+{
+    test_begin("idle session", 1, 20);
+    const int64_t needed = BATCH_BYTES + 8 * FAKE_FRAME_BYTES;
+    gvd_budget *b = fresh_budget(needed, 5);
+    gvd_trimmer trimmer = {.trim = trim_nothing};
+    gvd_budget_add_trimmer(b, &trimmer, true);
+    gop_style style = {.gops = 6, .max_length = 6, .max_b = 2};
+    fake f;
+    fake_init(&f, &style, 3);
+    f.open = open_idle;
+    gvd_scheduler_params params = drive_params(&f, false, 1);
+    params.budget = b;
+    params.batch_bytes = BATCH_BYTES;
+    params.session_bytes = needed; // never to be had
+    gvd_scheduler *s = start(&params);
+    uint64_t seed = 3;
+    REQUIRE(drain(s, &f, &seed).status == GVD_EOF);
+    stop(&s, &f);
+    fake_free(&f);
+    gvd_budget_remove_trimmer(b, &trimmer);
+    REQUIRE(held(b) == 0);
+}
+
+static int grow(gvd_claim *claim, gvd_budget *b)
+{
+    return gvd_claim_grow(claim, b, 1, NULL);
+}
+
+// While readings end, the next one waits for its turn; for those that stay it
+// does not.
+static void test_a_crowd_lets_others_wait_only_while_it_moves(void)
+{
+    test_begin("crowd", 1, 20);
+    gvd_budget *b = fresh_budget(100, 20);
+    gvd_budget_set_crowd(b, 2);
+    gvd_claim claims[4] = {0};
+    for (int i = 0; i < 3; i++) // nobody has ended yet
+        REQUIRE(grow(&claims[i], b) == GVD_OK);
+    gvd_claim_drop(&claims[0]);
+    REQUIRE(grow(&claims[3], b) == GVD_AGAIN && gvd_budget_is_wanted(b));
+    REQUIRE(!gvd_claim_is_next(&claims[3], b));
+    REQUIRE(grow(&claims[1], b) == GVD_OK); // one that goes on
+    gvd_claim_drop(&claims[1]);
+    REQUIRE(grow(&claims[3], b) == GVD_OK && !gvd_budget_is_wanted(b));
+    REQUIRE(grow(&claims[0], b) == GVD_AGAIN);
+    double start = gvd_seconds();
+    while (grow(&claims[0], b) == GVD_AGAIN)
+        sched_yield();
+    REQUIRE(gvd_seconds() - start > 0.1 && gvd_seconds() - start < 0.9);
+    for (int i = 0; i < 4; i++)
+        gvd_claim_drop(&claims[i]);
+    gvd_budget_set_crowd(b, 0);
 }
 
 // Two readings in one thread: the second one is refused, and the first goes on.
@@ -390,6 +460,8 @@ int main(void)
     test_a_lower_limit_trims_at_once();
     test_a_child_begins_with_nothing();
     test_many_readings_share_one_limit();
+    test_an_idle_session_is_taken_before_memory_for_one_is_claimed();
+    test_a_crowd_lets_others_wait_only_while_it_moves();
     test_a_reading_without_room_fails_and_the_other_goes_on();
     test_one_frame_and_its_batch_are_enough();
     puts("memory: ok");
