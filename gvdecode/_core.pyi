@@ -88,21 +88,31 @@ class Pass:
 
 @final
 class Tensor:
+    """An array of samples in host or GPU memory, as in `Frame.planes`."""
+
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Elements in each dimension; of a plane (rows, columns)."""
     @property
-    def strides(self) -> tuple[int, ...]: ...
+    def strides(self) -> tuple[int, ...]:
+        """Elements from one to the next in each dimension."""
     @property
-    def dtype(self) -> str: ...
+    def dtype(self) -> str:
+        """ "uint8", "float16" ..."""
     @property
-    def device(self) -> _Pair: ...
+    def device(self) -> _Pair:
+        """DLPack's (device type, number)."""
     @property
-    def data_ptr(self) -> int: ...
+    def data_ptr(self) -> int:
+        """Address of the first element."""
     @property
-    def nbytes(self) -> int: ...
+    def nbytes(self) -> int:
+        """Bytes of the elements."""
     @property
-    def __cuda_array_interface__(self) -> dict[str, Any]: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Version 3; the legacy default stream is made to wait."""
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """The elements on the CPU; BufferError on a GPU and of bfloat16."""
     def __dlpack__(
         self,
         *,
@@ -110,10 +120,14 @@ class Tensor:
         max_version: _Pair | None = None,
         dl_device: _Pair | None = None,
         copy: bool | None = None,
-    ) -> object: ...
-    def __dlpack_device__(self) -> _Pair: ...
-    def numpy(self) -> NDArray[Any]: ...
-    def select(self, index: int, /) -> Tensor: ...
+    ) -> object:
+        """A DLPack capsule of this memory; `Frame.__dlpack__` tells more."""
+    def __dlpack_device__(self) -> _Pair:
+        """DLPack's (device type, number)."""
+    def numpy(self) -> NDArray[Any]:
+        """A NumPy array: on the CPU the same memory, from a GPU a copy."""
+    def select(self, index: int, /) -> Tensor:
+        """The part at an index of the first dimension, in the same memory."""
 
 @final
 class Frame:
@@ -144,7 +158,9 @@ class Frame:
     @property
     def planes(self) -> tuple[Tensor, ...]: ...
 
-def trim() -> None: ...
+def trim() -> None:
+    """Frees every idle decoding session and all memory that is kept for later."""
+
 def set_memory_limit(
     device_type: int, device_id: int, limit: int, patience: float, /
 ) -> None: ...

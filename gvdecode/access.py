@@ -67,7 +67,11 @@ class FrameAccess(ABC):
         return True
 
     def __len__(self) -> int:
-        """How many frames iterating gives; the same at all times."""
+        """How many frames iterating gives; the same at all times.
+
+        Raises:
+            UnsupportedError: of a pipe, which can be read only once.
+        """
         try:
             return len(self.index)
         except UnsupportedError as error:
@@ -86,8 +90,16 @@ class FrameAccess(ABC):
     def get_frame_at(self, index: SupportsIndex, *, out: object = None) -> Frame:
         """The frame of a number from 0; negative numbers count from the end.
 
-        IndexError where there is none. Where such calls walk through a video,
-        forward or backward, the frames that come next are decoded at once.
+        Where such calls walk through a video, forward or backward, the frames
+        that come next are decoded at once.
+
+        Args:
+            index: anything with `__index__`.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+
+        Raises:
+            IndexError: there is no such frame.
+            DecodeError: it is damaged, and `on_corrupt` is not "keep".
         """
         count = len(self.index)
         return self._fetch_one(frame_numbers.one(index, count), out)
@@ -97,10 +109,18 @@ class FrameAccess(ABC):
     ) -> FrameBatch:
         """The frames of some numbers, in their order, repeated ones too.
 
-        indices: a list, a range, a NumPy array, a CPU torch tensor ...
-        Each frame has memory of its own. Raises IndexError for a number out of
-        range and `UnsupportedError` where the frames have several sizes, unless
-        `size` makes them equal or they are native: they come as a sequence.
+        Each frame has memory of its own.
+
+        Args:
+            indices: whole numbers in a list, a range, a NumPy array, a CPU torch
+                tensor ...; negative ones count from the end.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+
+        Raises:
+            IndexError: a number is out of range.
+            UnsupportedError: the frames have several sizes, unless `size` makes them
+                equal or they are native: they come as a sequence.
+            DecodeError: one is damaged, and `on_corrupt` is not "keep".
         """
         return self._fetch(frame_numbers.many(indices, len(self.index)), out)
 
@@ -112,7 +132,14 @@ class FrameAccess(ABC):
         *,
         out: object = None,
     ) -> FrameBatch:
-        """`video[start:stop:step]`: as a slice of a list, maybe of no frame."""
+        """`video[start:stop:step]`: as a slice of a list, maybe of no frame.
+
+        Args:
+            start: number of the first frame; negative ones count from the end.
+            stop: the number behind the last one; None: the end.
+            step: from one frame to the next; negative ones go backward.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+        """
         count = len(self.index)
         return self._fetch(frame_numbers.between(start, stop, step, count), out)
 
@@ -121,15 +148,29 @@ class FrameAccess(ABC):
     ) -> Frame:
         """The frame that is shown at a time.
 
-        IndexError before the first frame's `pts_seconds` and from the end of the
-        last frame on.
+        Args:
+            seconds: anything with `__float__`.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+
+        Raises:
+            IndexError: before the first frame's `pts_seconds`, and from the end of
+                the last frame on.
+            UnsupportedError: the stream does not tell when its frames are shown.
         """
         return self._fetch_one(self.index.times.at(seconds), out)
 
     def get_frames_played_at(
         self, seconds: Iterable[SupportsFloat], *, out: object = None
     ) -> FrameBatch:
-        """The frames that are shown at some times, in their order."""
+        """The frames that are shown at some times, in their order.
+
+        Args:
+            seconds: a list, a NumPy array, a CPU torch tensor ... of times.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+
+        Raises:
+            IndexError: a time at which no frame is shown.
+        """
         return self._fetch(self.index.times.at_each(seconds), out)
 
     def get_frames_played_in_range(
@@ -142,10 +183,17 @@ class FrameAccess(ABC):
     ) -> FrameBatch:
         """The frames that are shown from a time on, up to but not at another.
 
-        The first is the one that shows at `start_seconds`. With `fps` there are
-        round((stop_seconds - start_seconds) * fps): those that show at
-        start_seconds + k / fps. ValueError where the times are out of order or
-        of range.
+        The first is the one that shows at `start_seconds`.
+
+        Args:
+            start_seconds: from the first frame's `pts_seconds` on.
+            stop_seconds: up to the end of the last frame.
+            fps: frames a second: round((stop_seconds - start_seconds) * fps) come,
+                those that show at start_seconds + k / fps. None: every frame once.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+
+        Raises:
+            ValueError: the times are out of order or of range.
         """
         times = self.index.times
         return self._fetch(times.between(start_seconds, stop_seconds, fps), out)
@@ -153,7 +201,12 @@ class FrameAccess(ABC):
     def get_all_frames(
         self, fps: SupportsFloat | None = None, *, out: object = None
     ) -> FrameBatch:
-        """Every frame, or those shown from the begin to the end at a rate `fps`."""
+        """Every frame, or those shown from the begin to the end at a rate.
+
+        Args:
+            fps: frames a second; None: every frame once.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+        """
         if fps is None:
             return self.get_frames_in_range(None, out=out)
         return self._fetch(self.index.times.every(fps), out)
@@ -185,11 +238,17 @@ class FrameAccess(ABC):
     ) -> FrameBatch | Batches:
         """Some frames of the whole video, at a rate or of a number.
 
-        fps: the frames that show at begin + k / fps, for every k before the end.
-        count: so many, evenly from the first frame to the last; with repeats
-            where there are fewer.
-        batch_size: None: one batch; else an iterator of batches of this size,
-            for what does not fit in memory at once, and not in `out` either.
+        Args:
+            fps: the frames that show at begin + k / fps, for every k before the end.
+            count: so many, evenly from the first frame to the last; with repeats where
+                there are fewer.
+            batch_size: None: one batch; else an iterator of batches of this size, for
+                what does not fit in memory at once, and not in `out` either.
+            out: memory for the pixels, as for every such call of `VideoDecoder`.
+
+        Raises:
+            ValueError: neither or both of `fps` and `count`, or `out` with
+                `batch_size`.
         """
         if (fps is None) == (count is None):
             raise ValueError("sample takes one of fps and count")

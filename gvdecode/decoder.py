@@ -40,69 +40,81 @@ _SLICE_MS = 100  # of the index's building, between looks for signals
 class VideoDecoder(Closing, FrameAccess):
     """Decodes a video on the GPU where there is one, else on the CPU.
 
-    source: a path or a URL (str or `os.PathLike`); the bytes of a file (bytes,
-        bytearray, memoryview, array or tensor of uint8), which are not copied;
-        or an object with `read(n)` and, if it can, `seek(offset, whence)`, which
-        is read from its start, on a thread of its own.
-    device: "auto" is the GPU where there is one, else the CPU; "cpu"; "cuda";
-        "cuda:1" or 1; a `torch.device`. A GPU without a number is torch's
-        current one where torch uses GPUs, else the first.
-    stream_index: the container's number of a video stream; None: FFmpeg's best.
-    pixel_format: "rgb24"; "bgr24"; "gray8", the luma in full range, one channel;
-        or "native" for the decoded planes themselves. What stands below down to
-        `pad` is of the others, not of native frames.
-    dimension_order: "NCHW" or "NHWC"; both are contiguous.
-    dtype: "uint8", "uint16", "float16", "bfloat16" or "float32", or NumPy's or
-        torch's dtype of that name. White is 255, 65535 or, as float, `scale`.
-    crop: (top, left, height, width): the part of the upright picture to take.
-    size: (height, width) to resize that to; an int or ("shorter", n) for the
-        shorter side, ("longer", n) for the longer one, the other then follows.
-    interpolation: "bilinear", "bicubic", "nearest" or "area".
-    antialias: smooth where "bilinear" or "bicubic" makes the picture smaller.
-    scale: what white is in float pixels; black is 0.
-    mean, std: of float pixels, a number or one for each channel in its order:
-        they become (pixel - mean) / std, after `scale`.
-    colorspace: the matrix in place of the one that the stream names: "bt601",
-        "bt709", "bt2020", "fcc", "smpte240m", "ycgco" or "rgb".
-    out_range: "full", or "limited" for black at 16 and white at 235 of 255.
-    pad: (height, width) of a black canvas, in the middle of which the picture is
-        placed; black before `mean` and `std`.
-    fallback: what happens where the CPU decodes although there is a GPU, since
-        that cannot decode this stream or "auto" cannot use it: "warn"
-        (`FallbackWarning`), "error" (`UnsupportedError`), "silent".
-    sessions: how many decoders work at once; "auto": as many as it pays.
-    memory_limit: bytes that decoded frames may take while they wait for their
-        turn; None: a part of what is free.
-    apply_rotation: turn the frames as the file asks players to, in steps of 90
-        degrees. Native frames are never turned.
-    index: a `VideoIndex` of this file, or the path where one was saved, so that
-        it need not be scanned. ValueError where it is another file's.
-    allow_inexact: let the GPU decode MPEG-1, -2, -4 and JPEG too, whose pixels
-        may differ from FFmpeg's by rounding.
-    on_corrupt: what becomes of frames in which the decoder concealed damage
-        (`Frame.corrupt`): "keep" gives them; "raise" is a `DecodeError` in their
-        place, after the frames before; "skip" leaves them out of `batches` and
-        iteration, where the others keep their numbers. A frame that is asked for
-        by number or time is a `DecodeError` under both, and `len` counts it.
-        `stats.corrupt_frames` counts them always.
-    timeout: seconds that any one wait may take, for opening, for a packet or for
-        the next batch: `TimeoutError` then; None: no limit.
-    protocols: FFmpeg's names of the protocols that the source may use, on any
-        host, and whatever a playlist in it names: "https", "file" ... None: http,
-        https, rtsp, rtsps, rtp, udp and tcp for a URL of these, nothing for all
-        else; an HLS playlist on a web server may name files of that server, and
-        other playlists are refused.
-    max_pixels: of a picture; a stream with larger ones is `UnsupportedError`.
-    follow: the file or FIFO is still written to: at its present end the reading
-        waits for more, until `timeout`.
-    latency: "low" gives each frame as soon as the decoder has it, which is at
-        once where the stream has no B frames: one decoder, no thread ahead of
-        the caller, and times that are the packets' own.
-    drop: "oldest": where a caller is too slow for a live stream, no more than a
-        batch of frames waits; the oldest are left out, `Frame.number` counts
-        them and so does `stats.dropped_frames`.
-    seek_mode: torchcodec's; "approximate" is as exact as "exact" here.
-    num_ffmpeg_threads: torchcodec's; accepted and ignored, `sessions` counts.
+    Args:
+        source: a path or a URL (str or `os.PathLike`); the bytes of a file (bytes,
+            bytearray, memoryview, array or tensor of uint8), which are not copied; or
+            an object with `read(n)` and, if it can, `seek(offset, whence)`, which is
+            read from its start, on a thread of its own.
+        device: "auto" is the GPU where there is one, else the CPU; "cpu"; "cuda";
+            "cuda:1" or 1; a `torch.device`. A GPU without a number is torch's current
+            one where torch uses GPUs, else the first.
+        stream_index: the container's number of a video stream; None: FFmpeg's best.
+        pixel_format: "rgb24"; "bgr24"; "gray8", the luma in full range, one channel; or
+            "native" for the decoded planes themselves. What stands below down to `pad`
+            is of the others, not of native frames.
+        dimension_order: "NCHW" or "NHWC"; both are contiguous.
+        dtype: "uint8", "uint16", "float16", "bfloat16" or "float32", or NumPy's or
+            torch's dtype of that name. White is 255, 65535 or, as float, `scale`.
+        crop: (top, left, height, width): the part of the upright picture to take.
+        size: (height, width) to resize that to; an int or ("shorter", n) for the
+            shorter side, ("longer", n) for the longer one, the other then follows.
+        interpolation: "bilinear", "bicubic", "nearest" or "area".
+        antialias: smooth where "bilinear" or "bicubic" makes the picture smaller.
+        scale: what white is in float pixels; black is 0.
+        mean: of float pixels, a number or one for each channel in its order: they
+            become (pixel - mean) / std, after `scale`.
+        std: like `mean`; not 0.
+        colorspace: the matrix in place of the one that the stream names: "bt601",
+            "bt709", "bt2020", "fcc", "smpte240m", "ycgco" or "rgb".
+        out_range: "full", or "limited" for black at 16 and white at 235 of 255.
+        pad: (height, width) of a black canvas, in the middle of which the picture is
+            placed; black before `mean` and `std`.
+        fallback: what happens where the CPU decodes although there is a GPU, since that
+            cannot decode this stream or "auto" cannot use it: "warn"
+            (`FallbackWarning`), "error" (`UnsupportedError`), "silent".
+        sessions: how many decoders work at once; "auto": as many as it pays.
+        memory_limit: bytes that decoded frames may take while they wait for their turn;
+            None: a part of what is free.
+        apply_rotation: turn the frames as the file asks players to, in steps of 90
+            degrees. Native frames are never turned.
+        index: a `VideoIndex` of this file, or the path where one was saved, so that it
+            need not be scanned. ValueError where it is another file's.
+        allow_inexact: let the GPU decode MPEG-1, -2, -4 and JPEG too, whose pixels may
+            differ from FFmpeg's by rounding.
+        on_corrupt: what becomes of frames in which the decoder concealed damage
+            (`Frame.corrupt`): "keep" gives them; "raise" is a `DecodeError` in their
+            place, after the frames before; "skip" leaves them out of `batches` and
+            iteration, where the others keep their numbers. A frame that is asked for by
+            number or time is a `DecodeError` under both, and `len` counts it.
+            `stats.corrupt_frames` counts them always.
+        timeout: seconds that any one wait may take, for opening, for a packet or for
+            the next batch: `TimeoutError` then; None: no limit.
+        protocols: FFmpeg's names of the protocols that the source may use, on any host,
+            and whatever a playlist in it names: "https", "file" ... None: http, https,
+            rtsp, rtsps, rtp, udp and tcp for a URL of these, nothing for all else; an
+            HLS playlist on a web server may name files of that server, and other
+            playlists are refused.
+        max_pixels: of a picture, 2^27 if not given; a stream with larger ones is
+            `UnsupportedError`.
+        follow: the file or FIFO is still written to: at its present end the reading
+            waits for more, until `timeout`.
+        latency: "low" gives each frame as soon as the decoder has it, which is at once
+            where the stream has no B frames: one decoder, no thread ahead of the
+            caller, and times that are the packets' own.
+        drop: "oldest": where a caller is too slow for a live stream, no more than a
+            batch of frames waits; the oldest are left out, `Frame.number` counts them
+            and so does `stats.dropped_frames`.
+        seek_mode: torchcodec's; "approximate" is as exact as "exact" here.
+        num_ffmpeg_threads: torchcodec's; accepted and ignored, `sessions` counts.
+
+    Raises:
+        OpenError: the source holds no video that can be read; a missing file is
+            `FileNotFoundError` too.
+        UnsupportedError: this machine cannot serve the request.
+        TimeoutError: opening took longer than `timeout`.
+        OutOfMemoryError: there is no memory for what opening needs.
+        ValueError: a wrong argument, or an index of another file.
+        TypeError: an argument of a wrong type.
 
     `len(video)`, `video[i]`, `video[a:b:c]` and the `get_` calls take frames by
     number or time, which needs `video.index`: the first of them scans the file's
@@ -117,10 +129,7 @@ class VideoDecoder(Closing, FrameAccess):
     not is not written. On a GPU the pixels are there in the order of torch's
     current stream or, without torch, of the legacy default stream.
 
-    Raises `OpenError` where the source holds no video that can be read (a
-    missing file is `FileNotFoundError` too), `UnsupportedError` where this
-    machine cannot serve the request, and ValueError or TypeError for a wrong
-    argument. A decoder may be used from several threads, but after `os.fork`
+    A decoder may be used from several threads, but after `os.fork`
     only in the process that opened it. Pickling keeps its arguments and the index
     where there is one: what is unpickled has opened the source anew.
     """
@@ -274,7 +283,8 @@ class VideoDecoder(Closing, FrameAccess):
     def metadata(self) -> VideoMetadata:
         """What is known of the stream.
 
-        Raises `ClosedError` where it is first asked for after `close`.
+        Raises:
+            ClosedError: it is first asked for after `close`.
         """
         # Read on demand: decoding needs less, and opening must be quick.
         if self._metadata is None:
@@ -293,7 +303,8 @@ class VideoDecoder(Closing, FrameAccess):
     def index(self) -> VideoIndex:
         """Which frames there are and when; the first use scans the file.
 
-        Raises `UnsupportedError` on a pipe, which can be read only once.
+        Raises:
+            UnsupportedError: of a pipe, which can be read only once.
         """
         if self._index is None:
             with self._alone():
@@ -338,12 +349,24 @@ class VideoDecoder(Closing, FrameAccess):
     def batches(self, batch_size: SupportsIndex) -> Batches:
         """Reads the video from its first frame, in presentation order.
 
-        Gives batches of `batch_size` frames, fewer in the last and before a
-        change of the picture's size; a native batch is a sequence of frames and
-        no array. Decoding starts with this call and runs ahead; dropping the
-        iterator ends it. Raises `ClosedError` after `close`, `UnsupportedError`
-        for a second reading of a pipe, and while iterating `DecodeError` where
-        the stream breaks.
+        Decoding starts with this call and runs ahead; dropping the iterator ends
+        it.
+
+        Args:
+            batch_size: frames of a batch, from 1; fewer are in the last one and
+                before a change of the picture's size.
+
+        Returns:
+            An iterator of `FrameBatch`es. A native batch is a sequence of frames
+                and no array.
+
+        Raises:
+            ClosedError: after `close`.
+            UnsupportedError: a second reading of a pipe.
+            DecodeError: while iterating, where the stream breaks.
+            TimeoutError: while iterating, where a wait takes longer than `timeout`.
+            OutOfMemoryError: while iterating, where a batch and a few frames do not
+                fit into the memory limit.
         """
         return self._start(arguments.integer("batch_size", batch_size, 1))
 

@@ -51,6 +51,7 @@ class _Pixels:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Of the array."""
         return self._pixels().shape
 
     @property
@@ -78,8 +79,11 @@ class _Pixels:
     def numpy(self) -> NDArray[Any]:
         """A NumPy array: on the CPU the same memory, from the GPU a copy.
 
-        The copy waits until the pixels are ready. TypeError for bfloat16, which
-        NumPy does not have.
+        The copy waits until the pixels are ready.
+
+        Raises:
+            TypeError: of bfloat16, which NumPy does not have.
+            UnsupportedError: of native frames, which are no single array.
         """
         return self._pixels().numpy()
 
@@ -111,18 +115,25 @@ class _Pixels:
         )
 
     def __dlpack_device__(self) -> tuple[int, int]:
+        """DLPack's (device type, number): (1, 0) is the CPU, (2, n) is cuda:n."""
         return self._pixels().__dlpack_device__()
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Version 3, on a GPU; the legacy default stream waits for the pixels.
+
+        There is none on the CPU and of bfloat16: AttributeError.
+        """
         return self._pixels().__cuda_array_interface__
 
     def __buffer__(self, flags: int, /) -> memoryview:
+        """The pixels on the CPU; BufferError on a GPU and of bfloat16."""
         return memoryview(self._pixels())
 
     def __array__(
         self, dtype: object = None, copy: bool | None = None
     ) -> NDArray[np.generic]:
+        """For `np.asarray`, on the CPU; TypeError on a GPU."""
         if self._pixels().device[0] != _CPU:
             raise TypeError("the pixels are on the GPU: .numpy() copies them")
         array: NDArray[Any] = self.numpy()
@@ -297,9 +308,11 @@ class FrameBatch(_Pixels):
         self._output = output
 
     def __len__(self) -> int:
+        """How many frames."""
         return len(self._frames)
 
     def __getitem__(self, index: SupportsIndex) -> Frame:
+        """One frame, in the same memory; IndexError where there is none."""
         at = operator.index(index)
         if not -len(self) <= at < len(self):
             raise IndexError(f"frame {at} of a batch of {len(self)}")
@@ -308,6 +321,7 @@ class FrameBatch(_Pixels):
         return Frame(self._frames[at], tensor, self._time_base, self._output)
 
     def __iter__(self) -> Iterator[Frame]:
+        """The frames one by one."""
         return (self[i] for i in range(len(self)))
 
     @property

@@ -83,6 +83,7 @@ class VideoIndex:
         self._name = name  # of the video, or of the file that it was loaded from
 
     def __len__(self) -> int:
+        """Frames that are shown."""
         return self._core.frame_count
 
     @property
@@ -125,6 +126,9 @@ class VideoIndex:
         """Writes a file for `VideoDecoder(..., index=path)`.
 
         A file that is there is replaced in one step.
+
+        Args:
+            path: any name; the format is NumPy's .npz.
         """
         plain: dict[str, Any] = {}
         arrays: dict[str, NDArray[np.uint8]] = {}
@@ -144,7 +148,14 @@ class VideoIndex:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> VideoIndex:
-        """Reads a file that `save` wrote; ValueError where it is not sound."""
+        """Reads a file that `save` wrote.
+
+        Args:
+            path: of that file.
+
+        Raises:
+            ValueError: it is not sound, or of another format.
+        """
         name = os.fspath(path)
         with open(path, "rb") as file:
             try:
@@ -171,7 +182,10 @@ class VideoIndex:
         mark: SourceMark,
         best_stream: Callable[[], int],
     ) -> None:
-        """ValueError if it is not of that stream, which `name` names."""
+        """ValueError if it is not of that stream, which `name` names.
+
+        For `VideoDecoder`, which calls it where it is given an index.
+        """
         ours, theirs = self._mark, mark
         if ours.stream_index != theirs.stream_index:
             best = best_stream()

@@ -30,6 +30,7 @@ class SourceBatch:
     index: int
     """Its place in `sources`, from 0."""
     batch: FrameBatch
+    """Some of its frames, in order."""
 
 
 def decode_many(
@@ -45,21 +46,26 @@ def decode_many(
         for item in gvdecode.decode_many(paths, 16, size=(224, 224)):
             scores = model(torch.from_dlpack(item.batch))
 
-    sources: what `VideoDecoder` opens; any iterable, also one without an end: it
-        is asked for a source when that one's turn to open has come, in the thread
-        that iterates.
-    batch_size: frames of a batch; fewer in each source's last one, since a batch
-        is of one source.
-    prefetch: how many sources behind the present one are opened, each in a
-        thread, and decoded meanwhile.
-    on_error: what happens where a source cannot be opened or breaks: "raise" its
-        error when its turn has come (`next` then goes on with the next source),
-        or "skip" what is left of it, with a warning to the "gvdecode" logger.
-    options: `VideoDecoder`'s, for all of them.
+    Args:
+        sources: what `VideoDecoder` opens; any iterable, also one without an end: it is
+            asked for a source when that one's turn to open has come, in the thread that
+            iterates.
+        batch_size: frames of a batch; fewer in each source's last one, since a batch is
+            of one source.
+        prefetch: how many sources behind the present one are opened, each in a thread,
+            and decoded meanwhile.
+        on_error: what happens where a source cannot be opened or breaks: "raise" its
+            error when its turn has come (`next` then goes on with the next source), or
+            "skip" what is left of it, with a warning to the "gvdecode" logger.
+        options: `VideoDecoder`'s, for all of them.
 
-    Gives `SourceBatch`es. Dropping or closing the iterator ends all that runs.
-    What is wrong with `options` is ValueError or TypeError, and what does not
-    fit into memory `OutOfMemoryError`, whatever `on_error` says.
+    Returns:
+        An iterator of `SourceBatch`es. Dropping or closing it ends all that runs.
+
+    Raises:
+        ValueError: what is wrong with `options`, whatever `on_error` says.
+        TypeError: the same.
+        OutOfMemoryError: what does not fit into memory, whatever `on_error` says.
     """
     arguments.choice("on_error", on_error, ("raise", "skip"))
     # "cuda" is the current GPU of this thread, not of those that open.

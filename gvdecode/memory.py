@@ -14,6 +14,7 @@ class MemoryUsage(NamedTuple):
     """Bytes that all decoders hold on one device."""
 
     limit: int
+    """What they may hold together."""
     held: int
     """Now."""
     held_max: int
@@ -33,17 +34,18 @@ def set_memory_limit(
     sessions and memory kept idle; not the frames and batches that were given
     out, which are the caller's, nor what FFmpeg's decoders hold inside.
 
-    limit: bytes from 1; None is the default, three quarters of the device's
-        memory (of the cgroup's, on the CPU).
-    device: as for `VideoDecoder`; the host's memory is "cpu".
-    patience: how many seconds a reading that may not begin waits while nobody
-        gives memory back.
+    Args:
+        limit: bytes from 1; None is the default, three quarters of the device's memory
+            (of the cgroup's, on the CPU).
+        device: as for `VideoDecoder`; the host's memory is "cpu".
+        patience: how many seconds a reading that may not begin waits while nobody gives
+            memory back.
 
     Near the limit idle memory is freed, frames kept for later requests go, fewer
     jobs are decoded ahead and readings share what there is; every reading that
     began goes on. One that finds no room for a batch and a few frames waits for
-    it; `OutOfMemoryError` where it waits in vain or where these alone are more
-    than the limit. What is held when the limit is lowered goes as it is used up.
+    it; that is `OutOfMemoryError` where it waits in vain or where these alone are
+    more than the limit. What is held when the limit is lowered goes as it is used up.
     """
     number = 0
     if limit is not None:
@@ -55,7 +57,11 @@ def set_memory_limit(
 
 
 def memory_usage(device: object = "auto") -> MemoryUsage:
-    """What all decoders of this process hold on a device, and may hold."""
+    """What all decoders of this process hold on a device, and may hold.
+
+    Args:
+        device: as for `VideoDecoder`; the host's memory is "cpu".
+    """
     return MemoryUsage(*_core.memory_usage(*_device(device)))
 
 

@@ -37,8 +37,11 @@ class VideoMetadata:
     pixel_format: str | None
     """FFmpeg's name of what is stored: "yuv420p", "yuv420p10le" ..."""
     num_frames_from_header: int | None
+    """Frames."""
     duration_seconds_from_header: float | None
+    """Seconds."""
     begin_stream_seconds_from_header: float | None
+    """Seconds, when the first frame is shown."""
     average_fps_from_header: float | None
     """Frames a second."""
     bit_rate: int | None
@@ -48,9 +51,13 @@ class VideoMetadata:
     rotation: int | None
     """Degrees counter-clockwise by which a player turns the stored pictures."""
     color_primaries: str | None
+    """FFmpeg's name, like the next three: "bt709", "bt2020" ..."""
     color_space: str | None
+    """The matrix: "bt709", "smpte170m", "bt2020nc" ..."""
     color_transfer_characteristic: str | None
+    """The transfer function: "bt709", "smpte2084" (PQ), "arib-std-b67" (HLG) ..."""
     color_range: str | None
+    """The range: "tv" (limited) or "pc" (full)."""
     _scan: Callable[[], VideoIndex] = field(repr=False, compare=False)
 
     @property

@@ -16,6 +16,7 @@ class DecodeStats:
     sessions_reason: str = ""
     """Why there were not more."""
     packets: int = 0
+    """Packets read."""
     frames: int = 0
     """Frames decoded."""
     corrupt_frames: int = 0
@@ -28,6 +29,7 @@ class DecodeStats:
     bytes_held: int = 0
     """Bytes of frames that wait for their turn now."""
     bytes_held_max: int = 0
+    """The most of these."""
     wait_demux: float = 0.0
     """Seconds that decoders waited for packets, summed over the decoders."""
     wait_decode: float = 0.0
