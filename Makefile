@@ -8,7 +8,7 @@ ifeq ($(PYTHON),$(VENV)/bin/python)
 READY  := $(VENV)/ready
 endif
 
-.PHONY: build lint test exact ctest ctest-asan ctest-tsan replay faults fuzz \
+.PHONY: build lint test docs exact ctest ctest-asan ctest-tsan replay faults fuzz \
     fuzz-arguments mutate leaks wheel clean
 
 build: $(READY)
@@ -19,6 +19,10 @@ test: build
 
 lint: $(READY)
 	$(PYTHON) -m pre_commit run --all-files
+
+# The site, from docs/ and the docstrings; a warning is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 # Every frame of real and made clips against a plain libavcodec loop, which is
 # linked with the libav that the build is; then 2,000 requests in any order

@@ -249,7 +249,7 @@ class VideoDecoder(Closing, FrameAccess):
 
     def _use_index(self, index: VideoIndex) -> None:
         try:
-            index.check(
+            index._check(
                 self._name, self._reader.time_base, self._mark(), self._best_stream
             )
             self._reader.set_index(index._core)

@@ -175,17 +175,14 @@ class VideoIndex:
             raise ValueError(f"{name}: a broken index: {error}") from error
         return cls(core, (num, den), mark, name)
 
-    def check(
+    def _check(
         self,
         name: str,
         time_base: tuple[int, int],
         mark: SourceMark,
         best_stream: Callable[[], int],
     ) -> None:
-        """ValueError if it is not of that stream, which `name` names.
-
-        For `VideoDecoder`, which calls it where it is given an index.
-        """
+        """ValueError if it is not of that stream, which `name` names."""
         ours, theirs = self._mark, mark
         if ours.stream_index != theirs.stream_index:
             best = best_stream()

@@ -14,6 +14,7 @@ from pathlib import Path
 # Motion, detail and a change of scene, so that a wrong reference shows.
 PICTURE = "testsrc2=size={size}:rate=25:duration={seconds},format={format}"
 FRAMES = 60
+COFFEE = Path(__file__).resolve().parents[1] / "examples/media/04_coffee.mp4"
 
 X264 = "-c:v libx264 -preset veryfast -threads 2 -bf 3 -x264-params"
 X265 = "-c:v libx265 -preset ultrafast -bf 3 -x265-params log-level=error:pools=1"
@@ -91,6 +92,10 @@ OTHERS = {
         *("-bsf:v", "setts=ts=if(eq(N\\,21)\\,PREV_OUTPTS\\,TS)"),
     ],
     "long.mp4": command(f"{X264} keyint=25:open-gop=0", size="640x360", frames=400),
+    # The real clip four times, for what the docs ask of a film.
+    "film.mp4": [
+        *("-stream_loop", "3", "-i", str(COFFEE), "-map", "0:v", "-c", "copy"),
+    ],
 }
 
 
