@@ -99,7 +99,7 @@ build_ffmpeg() {
   cd "$work"
 }
 
-# The exact versions, for packaging/licenses/README.txt (wheel.sh compares).
+# The exact versions, for NOTICE (wheel.sh compares).
 write_versions() {
   {
     sed -n 's/^Source: //p;s/^Version: //p' src/ffmpeg_*.dsc | paste -sd' '

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ME = Path(__file__).resolve()
@@ -67,12 +68,20 @@ def case(order: str, wheel: bool) -> None:
         check_own_ffmpeg()
 
 
-def check_licences() -> None:
-    files = importlib.metadata.files("gvdecode") or []
-    names = {file.name for file in files if "licenses" in file.parts}
-    wanted = {path.name for path in (ME.parent / "licenses").iterdir()}
-    missing = (wanted | {"LICENSE"}) - names
+def check_licences(files: Iterable[Path]) -> None:
+    """The wheel's NOTICE names each of its libraries, and has the texts it names."""
+    files = list(files)
+    texts = {file.name: file for file in files if "licenses" in file.parts}
+    notice = texts["NOTICE"].read_text()
+    libraries = {re.split(r"[-.]", f.name)[0] for f in files if ".so" in f.name}
+    unnamed = libraries - set(re.findall(r"\w+", notice))
+    assert libraries and not unnamed, f"NOTICE does not name {sorted(unnamed)}"
+    missing = named_texts(notice) - set(texts)
     assert not missing, f"not in the wheel: {sorted(missing)}"
+
+
+def named_texts(notice: str) -> set[str]:
+    return {"LICENSE", *re.findall(r"[\w.-]+\.(?:txt|md)\b", notice)}
 
 
 def main(arguments: list[str]) -> None:
@@ -82,7 +91,7 @@ def main(arguments: list[str]) -> None:
         return
     if wheel:
         assert "LD_LIBRARY_PATH" not in os.environ
-        check_licences()
+        check_licences(importlib.metadata.files("gvdecode") or [])
     for order in ORDERS:
         command = [sys.executable, str(ME), *arguments, "--case", order]
         # Not from the source tree: a `gvdecode` folder there would win.

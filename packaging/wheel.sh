@@ -23,14 +23,17 @@ if [ -z "$prefix" ]; then
 fi
 prefix=$(realpath "$prefix")
 
-# The licence texts name versions: they must be those that are inside.
+# The notices must be of the versions that are inside.
 if [ -e "$prefix/versions" ]; then
   while read -r line; do
-    grep -qF "source package $line" packaging/licenses/README.txt || {
-      echo "wheel.sh: packaging/licenses/README.txt does not name $line"
+    grep -qF "source package $line" NOTICE || {
+      echo "wheel.sh: NOTICE does not name $line"
       exit 1
     }
   done <"$prefix/versions"
+fi
+if [ -d "$prefix/../src/ffmpeg" ]; then
+  python3 packaging/notices.py "$prefix/.." | cmp - packaging/licenses/notices.txt
 fi
 
 rm -rf build/wheel build/lib.* build/temp.*

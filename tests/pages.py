@@ -16,7 +16,6 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 MARKDOWN = MarkdownIt("commonmark").enable("table")
-REFERENCE = ROOT / "docs/reference.md"
 
 
 class Part(NamedTuple):
@@ -47,7 +46,7 @@ def blocks(language: str) -> list[Part]:
 
 def table_calls(heading: str) -> list[Part]:
     """The code in the column of a heading, a part for each row."""
-    return list(part for page in PAGES for part in _calls(page, heading))
+    return [part for page in PAGES for part in _calls(page, heading)]
 
 
 def _calls(page: Path, heading: str) -> Iterator[Part]:
