@@ -7,6 +7,7 @@
 # (benchmarks/references.py), exact/ (tests/exact_clips.py), ceiling and convert
 # (benchmarks/Makefile).
 #   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
+#   docs       the code of README and docs  -> OUT/docs.log (needs markdown-it-py)
 #   exact      every frame of every clip    -> OUT/exact-*.json
 #   random     2,000 requests of any kind, against front to back
 #   robust     streams, 64 decoders, leaks, 500 damaged files -> OUT/robust-*
@@ -29,7 +30,7 @@ export PYTHONPATH=$site
 # Away from the checkout: its gvdecode/ has no compiled module.
 work=$data/work
 rm -rf "$work" && mkdir -p "$work"
-cp -r "$root"/{tests,benchmarks,examples,packaging,pyproject.toml,README.md} "$work"/ 2>/dev/null
+cp -r "$root"/{tests,benchmarks,examples,packaging,docs,pyproject.toml,*.md} "$work"/ 2>/dev/null
 cd "$work" || exit 1
 
 failed=0
@@ -41,6 +42,11 @@ for step in "$@"; do
       -p no:cacheprovider --junitxml="$out/gpu-tests.xml" tests >"$out/gpu-tests.log" 2>&1 || failed=1
     tail -n 40 "$out/gpu-tests.log"
     python3 benchmarks/gpu_tests.py "$out/gpu-tests.xml" --out "$out"
+    ;;
+  docs)
+    GVDECODE_CLIPS=$data/testclips timeout 300 python3 -m pytest -q -p no:cacheprovider \
+      tests/test_docs.py -k "python_block or call_of_a_table" >"$out/docs.log" 2>&1 || failed=1
+    tail -n 20 "$out/docs.log"
     ;;
   exact)
     timeout 500 python3 benchmarks/bench_exact.py "$data"/clips/*0.mp4 "$data"/media/* \
