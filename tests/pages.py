@@ -1,6 +1,7 @@
 """README and docs/ taken apart: blocks of code, tables, links, quoted words."""
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/*.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
+CODE = "code_inline"
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -51,22 +53,18 @@ def table_calls(heading: str) -> list[Part]:
 
 def _calls(page: Path, heading: str) -> Iterator[Part]:
     column = wanted = line = -1
-    cell = None
-    for token in tokens(page):
+    for token, content in itertools.pairwise(tokens(page)):
         if token.type == "tr_open":
             column, line = -1, token.map[0] + 1
-        elif token.type in ("th_open", "td_open"):
-            column, cell = column + 1, token.type
         elif token.type == "table_close":
             wanted = -1
-        elif token.type == "inline" and cell == "th_open":
-            wanted = column if token.content == heading else wanted
-        elif token.type == "inline" and cell == "td_open" and column == wanted:
-            code = [part.content for part in token.children if part.type == CODE]
-            yield Part(page, line, "\n".join(code))
-
-
-CODE = "code_inline"
+        elif token.type in ("th_open", "td_open"):
+            column += 1
+            if content.content == heading:
+                wanted = column
+            elif column == wanted:
+                calls = [part.content for part in content.children if part.type == CODE]
+                yield Part(page, line, "\n".join(calls))
 
 
 def inlines(page: Path, kind: str) -> Iterator[tuple[Part, Token]]:
