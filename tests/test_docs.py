@@ -150,7 +150,8 @@ def test_call_of_a_table(part: Any, names: dict[str, object]) -> None:
 @parametrize(pages.blocks("sh"))
 def test_shell_block(part: Any) -> None:
     subprocess.run(["bash", "-n"], input=part.text, text=True, check=True)
-    targets = set(re.findall(r"^([\w-]+):", makefiles(), re.MULTILINE))
+    makefile = (pages.ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
     for line in part.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         for word in words:
@@ -158,10 +159,6 @@ def test_shell_block(part: Any) -> None:
                 assert list(pages.ROOT.glob(word)), f"{part.place}: no {word}"
         if words[:1] == ["make"] and re.fullmatch(r"\w[\w-]*", words[1]):
             assert words[1] in targets, f"{part.place}: no target {words[1]}"
-
-
-def makefiles() -> str:
-    return (pages.ROOT / "Makefile").read_text()
 
 
 def test_every_file_that_is_named_is_there() -> None:
@@ -190,6 +187,11 @@ def test_every_box_of_the_drawing_is_a_file_of_the_core() -> None:
     boxes = re.findall(r'class="name">([a-z]+)[ \d]*<', drawing)
     assert len(boxes) > 8
     assert not [b for b in boxes if not list(pages.ROOT.glob(f"csrc/**/{b}.c"))]
+
+
+def test_the_changelog_has_this_version() -> None:
+    changelog = (pages.ROOT / "CHANGELOG.md").read_text()
+    assert f"\n## {gvdecode.__version__} " in changelog
 
 
 def test_links_lead_somewhere() -> None:
