@@ -5,6 +5,7 @@ Environment:
   GVD_NO_CUDA=1           leave the GPU out: no NVRTC, no ffnvcodec headers
   GVD_WERROR=1            warnings are errors
   GVD_SANITIZE=address,undefined
+  GVD_DRIVER_FAULTS=1     for tests/test_driver_faults.py: calls of the driver can fail
 """
 
 import importlib.util
@@ -95,6 +96,8 @@ if ENV("GVD_SANITIZE"):
     sanitize = [f"-fsanitize={ENV('GVD_SANITIZE')}", "-fno-sanitize-recover=all"]
     cflags += [*sanitize, "-O1", "-g", "-fno-omit-frame-pointer", "-UNDEBUG"]
     ldflags += sanitize
+if ENV("GVD_DRIVER_FAULTS") == "1":
+    cflags.append("-DGVD_DRIVER_FAULTS")
 
 setup(
     ext_modules=[

@@ -11,6 +11,7 @@
 #   exact      every frame of every clip    -> OUT/exact-*.json
 #   random     2,000 requests of any kind, against front to back
 #   robust     streams, 64 decoders, leaks, 500 damaged files -> OUT/robust-*
+#   drivers    driver calls that fail, with the wheel in DATA/faults -> OUT/drivers.log
 #   bench      benchmarks/bench_sequential  -> OUT/sequential-*.json
 #   access     benchmarks/bench_access      -> OUT/access-*.json
 #   convert    benchmarks/bench_convert     -> OUT/convert-*.json
@@ -65,6 +66,13 @@ for step in "$@"; do
       --clips "$data"/clips/*_2s.mp4 \
       --failures "$data/mutated" --out "$out" "$data/testclips" >"$out/robust.log" 2>&1 || failed=1
     tail -n 40 "$out/robust.log"
+    ;;
+  drivers)
+    rm -rf "$data/faults/site" && python3 -m pip install -q --no-index --no-deps \
+      --target "$data/faults/site" "$data"/faults/*.whl
+    PYTHONPATH=$data/faults/site GVDECODE_CLIPS=$data/testclips timeout 300 python3 -m pytest \
+      -m gpu -q -s -p no:cacheprovider tests/test_driver_faults.py >"$out/drivers.log" 2>&1 || failed=1
+    tail -n 20 "$out/drivers.log"
     ;;
   bench)
     python3 benchmarks/clips.py derive --for sequential --out "$data/clips"

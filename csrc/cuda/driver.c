@@ -97,6 +97,19 @@ bool gvd_driver_is_inherited(void)
     return driver.loaded && driver.process != getpid();
 }
 
+#if defined(GVD_DRIVER_FAULTS)
+#include <stdatomic.h>
+
+// The call that fails, counted down: for tests/test_driver_faults.py.
+__attribute__((visibility("default"))) atomic_int gvd_driver_fault_in;
+
+bool gvd_driver_fault(void)
+{
+    return atomic_load(&gvd_driver_fault_in) > 0 &&
+           atomic_fetch_sub(&gvd_driver_fault_in, 1) == 1;
+}
+#endif
+
 int gvd_driver_check(CUresult result, const char *call, gvd_error *err)
 {
     if (result == CUDA_SUCCESS)

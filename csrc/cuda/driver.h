@@ -95,4 +95,10 @@ bool gvd_driver_is_inherited(void);
 int gvd_driver_check(CUresult result, const char *call, gvd_error *err);
 
 // rc = CU(err, drv->cuMemAlloc(&p, n)); if (rc < 0) goto fail;
+#if defined(GVD_DRIVER_FAULTS) // a build for tests: one call fails unmade
+bool gvd_driver_fault(void);
+#define CU(err, call)                                                          \
+    gvd_driver_check(gvd_driver_fault() ? (CUresult)999 : (call), #call, err)
+#else
 #define CU(err, call) gvd_driver_check((call), #call, err)
+#endif
