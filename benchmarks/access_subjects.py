@@ -16,18 +16,17 @@ decord cpu      ctx=cpu(0), num_threads=0 (all), get_batch
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
+from server import Answer, serve
+
 BATCH = 32
 GRID = (135, 240)  # of a frame's pixels whose sum says which frame it is
 SPARSE = 8  # every such row and column goes into a file for comparison
-Answer = dict[str, Any]
 
 
 class Subject(ABC):
@@ -246,22 +245,14 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
 }
 
 
-def answer(subject: Subject, question: dict[str, Any]) -> Answer:
-    method = getattr(subject, question.pop("do"))
-    try:
-        found: Answer = method(**question)
-        return found
-    except Exception as error:  # whatever a library raises is an answer too
-        return {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
-
-
 def main() -> None:
     subject = SUBJECTS[sys.argv[1]]()
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not pass for an answer
-    for line in sys.stdin:
-        answers.write(json.dumps(answer(subject, json.loads(line))) + "\n")
-        answers.flush()
+
+    def answer(question: Answer) -> Answer:
+        found: Answer = getattr(subject, question.pop("do"))(**question)
+        return found
+
+    serve(answer)
 
 
 if __name__ == "__main__":

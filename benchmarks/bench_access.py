@@ -28,6 +28,7 @@ from typing import Any
 import mp4
 import numpy
 from clips import LOOPS
+from gate import farthest
 from results import DEFAULT_OUT, Results, cores, gpu
 from server import Server, ServerError
 
@@ -36,8 +37,6 @@ DRAWS = 10
 NUMBERS = 30
 FPS, STEP = 2, 15  # of a sample; every 15th frame of 30 a second
 STEPS = 60  # of a walk from frame to frame
-LIMIT = 6.0  # levels between a peer's frame and ours, on average
-CLEAR = 0.05  # levels by which another frame may be nearer: equal frames
 CPU, CUDA = "gvdecode cpu", "gvdecode cuda"
 PEERS = {"torchcodec cpu": "torchcodec", "decord cpu": "decord"}
 SUBJECTS = (CUDA, CPU, *PEERS)
@@ -184,12 +183,6 @@ def version_of(subject: str) -> str:
     return ""
 
 
-def distances(ours: Any, frames: Any) -> Any:
-    """The mean distance of each frame from the one at its place, in levels."""
-    wide = numpy.abs(ours.astype(numpy.int16) - frames.astype(numpy.int16))
-    return wide.reshape(len(wide), -1).mean(axis=1)
-
-
 def gate(case: Case, path: str, numbers: list[int], frames: int) -> None:
     """Compares everyone's frames with those of gvdecode on the CPU."""
     bench, ours = case.bench, {}
@@ -210,11 +203,8 @@ def gate(case: Case, path: str, numbers: list[int], frames: int) -> None:
                     raise ServerError(f"other pixels than {CPU}")
                 return
             theirs = numpy.load(file)
-            at, *beside = (distances(ours[shift], theirs) for shift in (0, -1, 1))
-            if at.max() > LIMIT or (at > numpy.minimum(*beside) + CLEAR).any():
-                raise ServerError(f"other frames: up to {at.max():.1f} levels away")
-            levels = f"{at.max():.1f} levels away at most"
-            case.notes[subject] = [version_of(subject), levels]
+            levels = farthest(theirs, *(ours[shift] for shift in (0, -1, 1)))
+            case.notes[subject] = [version_of(subject), f"{levels:.1f} levels away at most"]
 
         case.each(compare)
 

@@ -6,7 +6,7 @@
 
 `encode` joins the five clips of the source folder (192 frames of each), scales
 them to 1920x1080 at 30 fps, adds a little noise and writes five clips of 960
-frames. `derive` loops their samples into long clips: for bench_sequential.py
+frames, and four of two seconds in sizes from 360p to 1080p. `derive` loops their samples into long clips: for bench_sequential.py
 `*_long.mp4` (3,840 frames) and the Annex B stream that the ceiling reads; for
 bench_access.py `*_50s.mp4`, `*_10min.mp4` and `*_1h.mp4` (2.3 GB), of whole GOPs of
 250. It is a step of its own so that only the clips of 960 frames have to travel
@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, cycle, pairwise
 from pathlib import Path
 
 import mp4
@@ -53,6 +53,15 @@ CLIPS: dict[str, tuple[list[str], int]] = {
     "hevc_opengop30": (x265(30, 1), 30),
     "h264_gop250": (x264(250), 250),
     "h264_gop250_nopyramid": (x264(250, ":b-pyramid=none"), 250),
+}
+
+
+SHORT_FRAMES = 60
+SHORT = {  # name of the clip -> width, height, bit rate
+    "short_360p": (640, 360, "800k"),
+    "short_480p": (854, 480, "1500k"),
+    "short_720p": (1280, 720, "3M"),
+    "short_1080p": (1920, 1080, "5M"),
 }
 
 
@@ -96,26 +105,37 @@ def filter_graph(inputs: int) -> str:
     return ";".join(parts)
 
 
+COLOURS = ["-color_range", "tv", "-colorspace", "bt709"]
+COLOURS += ["-color_primaries", "bt709", "-color_trc", "bt709"]
+
+
+def run_ffmpeg(target: Path, sources: list[Path], arguments: list[str]) -> None:
+    if target.exists():
+        print(f"{target} is there already")
+        return
+    partial = target.with_suffix(".partial.mp4")
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y"]
+    for source in sources:
+        command += ["-i", str(source)]
+    command += [*arguments, *COLOURS, "-movflags", "+faststart", str(partial)]
+    subprocess.run(command, check=True)
+    partial.rename(target)
+    print(f"{target} made")
+
+
 def encode(sources: Path, out: Path) -> None:
     clips = sorted(sources.glob("*.mp4"))
     if not clips or FRAMES % len(clips):
         raise SystemExit(f"{sources}: {len(clips)} clips do not divide {FRAMES} frames")
     for name, (options, _) in CLIPS.items():
-        target = out / f"{name}.mp4"
-        if target.exists():
-            print(f"{target} is there already")
-            continue
-        partial = target.with_suffix(".partial.mp4")
-        command = ["ffmpeg", "-v", "error", "-nostdin", "-y"]
-        for clip in clips:
-            command += ["-i", str(clip)]
-        command += ["-filter_complex", filter_graph(len(clips)), "-map", "[out]"]
-        command += [*options, "-color_range", "tv", "-colorspace", "bt709"]
-        command += ["-color_primaries", "bt709", "-color_trc", "bt709"]
-        command += ["-frames:v", str(FRAMES), "-movflags", "+faststart", str(partial)]
-        subprocess.run(command, check=True)
-        partial.rename(target)
-        print(f"{target} made")
+        graph = ["-filter_complex", filter_graph(len(clips)), "-map", "[out]"]
+        arguments = [*graph, *options, "-frames:v", str(FRAMES)]
+        run_ffmpeg(out / f"{name}.mp4", clips, arguments)
+    for clip, (name, (width, height, rate)) in zip(cycle(clips), SHORT.items()):
+        picture = f"fps=30,scale={width}:{height}:flags=bicubic,setsar=1,format=yuv420p"
+        arguments = ["-vf", picture, *x264(30), "-b:v", rate]
+        arguments += ["-an", "-map_metadata", "-1", "-frames:v", str(SHORT_FRAMES)]
+        run_ffmpeg(out / f"{name}.mp4", [clip], arguments)
 
 
 def derive(out: Path, bench: str) -> None:
@@ -153,6 +173,7 @@ def check_clip(path: Path, each: int, times: int, gop: int) -> str:
 
 def check(out: Path) -> None:
     parts = [(out / f"{name}.mp4", FRAMES, 1, gop) for name, (_, gop) in CLIPS.items()]
+    parts += [(out / f"{name}.mp4", SHORT_FRAMES, 1, 30) for name in SHORT]
     for loop in chain(*LOOPS.values()):
         parts.append((loop.path(out), loop.frames, loop.times, CLIPS[loop.clip][1]))
     for path, *facts in sorted(parts):

@@ -7,12 +7,29 @@ that subjects can take turns while each keeps its sessions, pools and threads.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 PATIENCE = 180.0  # seconds
+Answer = dict[str, Any]
+
+
+def serve(answer: Callable[[Answer], Answer]) -> None:
+    """The program's side: a question a line, until the input ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not pass for an answer
+    for line in sys.stdin:
+        try:
+            found = answer(json.loads(line))
+        except Exception as error:  # whatever a library raises is an answer too
+            found = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        answers.write(json.dumps(found) + "\n")
+        answers.flush()
 
 
 class ServerError(Exception):
@@ -20,10 +37,22 @@ class ServerError(Exception):
 
 
 class Server:
-    def __init__(self, command: list[str]) -> None:
-        self.command = command
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        environment: dict[str, str] | None = None,
+        log: IO[str] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.command, self.patience = command, patience
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
         )
 
     def ask(self, line: str) -> dict[str, Any]:
@@ -34,7 +63,7 @@ class Server:
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # the exit status below says more
-        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer = threading.Timer(self.patience, self.process.kill)
         timer.start()
         answer = self.process.stdout.readline()
         timer.cancel()

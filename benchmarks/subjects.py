@@ -18,15 +18,15 @@ pyav cpu            thread_type AUTO, then to_ndarray(format="rgb24")
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from time import perf_counter, sleep
 from typing import Any
 
+from server import Answer, serve
+
 BATCH = 32
-Answer = dict[str, Any]
 
 
 def how(stats: Any) -> str:
@@ -255,27 +255,15 @@ SUBJECTS: dict[str, Callable[[str, int], Answer]] = {
 }
 
 
-def answer(subject: str, question: dict[str, Any]) -> Answer:
+def answer(subject: str, question: Answer) -> Answer:
     path, frames = question["path"], question.get("frames", 0)
-    try:
-        if question["do"] == "first":
-            device = subject.split()[1]
-            return first(path, device, question["opens"], question["pause"])
-        if question["do"] == "gate":
-            return gate(path, frames)
-        return SUBJECTS[subject](path, frames)
-    except Exception as error:  # whatever a library raises is an answer too
-        return {"error": f"{type(error).__name__}: {error}"}
-
-
-def main() -> None:
-    subject = sys.argv[1]
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not pass for an answer
-    for line in sys.stdin:
-        answers.write(json.dumps(answer(subject, json.loads(line))) + "\n")
-        answers.flush()
+    if question["do"] == "first":
+        device = subject.split()[1]
+        return first(path, device, question["opens"], question["pause"])
+    if question["do"] == "gate":
+        return gate(path, frames)
+    return SUBJECTS[subject](path, frames)
 
 
 if __name__ == "__main__":
-    main()
+    serve(partial(answer, sys.argv[1]))
