@@ -204,7 +204,10 @@ def gate(case: Case, path: str, numbers: list[int], frames: int) -> None:
                 return
             theirs = numpy.load(file)
             levels = farthest(theirs, *(ours[shift] for shift in (0, -1, 1)))
-            case.notes[subject] = [version_of(subject), f"{levels:.1f} levels away at most"]
+            case.notes[subject] = [
+                version_of(subject),
+                f"{levels:.1f} levels away at most",
+            ]
 
         case.each(compare)
 

@@ -59,8 +59,8 @@ class Bench:
     has_gpu: bool = field(default_factory=lambda: bool(gpu()[0]))
     name: str = ""  # of the peer whose process is alive
     server: Server | None = None
-    label: str = ""  # that peer with its version
-    setting: str = ""
+    labels: dict[str, str] = field(default_factory=dict)  # peers with versions
+    settings: dict[str, str] = field(default_factory=dict)
     written: Path | None = None
     refused: dict[str, str] = field(default_factory=dict)  # peer -> why
     references: dict[tuple[Any, ...], Any] = field(default_factory=dict)
@@ -109,6 +109,7 @@ class Bench:
         python, variables = self.environment(peer)
         log = None
         if self.options.logs:
+            self.options.logs.mkdir(parents=True, exist_ok=True)
             log = (self.options.logs / f"{peer.replace(' ', '-')}.log").open("a")
         server = Server(
             [python, str(HERE / "peer_subject.py"), peer],
@@ -136,8 +137,8 @@ class Bench:
         except ServerError as error:
             self.close()
             self.refuse(peer, str(error))
-        self.setting = found["setting"]
-        self.label = self.with_version(peer, found["versions"])
+        self.settings[peer] = found["setting"]
+        self.labels[peer] = self.with_version(peer, found["versions"])
 
     def with_version(self, peer: str, versions: dict[str, str]) -> str:
         """The peer's name with its version, ours without: its rows go on."""
@@ -257,14 +258,19 @@ class Cell:
             found = self.bench.ask(do="look", keep=keep, to=to, **self.question)
             self.compare_counts(found)
             with numpy.load(to) as file:
-                names = [f"{i} {place}" for i, some in enumerate(keep) for place in some]
+                names = [
+                    f"{i} {place}" for i, some in enumerate(keep) for place in some
+                ]
                 theirs = [file[name] for name in names]
         self.mib = found.get("mib")
         levels = max(
             farthest(picture[None], *(each[None] for each in ours))
             for picture, ours in zip(theirs, self.references(looked), strict=True)
         )
-        self.notes += [self.bench.setting, f"{levels:.1f} levels away at most"]
+        self.notes += [
+            self.bench.settings[self.peer],
+            f"{levels:.1f} levels away at most",
+        ]
 
     def references(self, looked: Places) -> list[list[Any]]:
         return [self.bench.reference(self.workload, *place) for place in looked]
@@ -289,7 +295,7 @@ class Cell:
 
     def add(self) -> None:
         note = "; ".join(filter(None, self.notes))
-        add, label = self.bench.results.add, self.bench.label
+        add, label = self.bench.results.add, self.bench.labels[self.peer]
         seconds = [answer["seconds"] for answer in self.answers]
         metric = self.workload.metric
         add(self.case, label, metric, list(map(self.value, seconds)), note=note)
@@ -310,8 +316,10 @@ class ColdCell:
 
     def prepare(self) -> None:
         self.bench.check(self.peer, peers.on_gpu(self.peer))
-        self.bench.use(self.peer)  # its label; and its files are in the page cache
-        self.sample()
+        if self.peer not in self.bench.labels:
+            self.bench.use(self.peer)
+        self.bench.close()
+        self.sample()  # its files are in the page cache from here on
         self.times.clear()
 
     def sample(self) -> float:
@@ -324,7 +332,8 @@ class ColdCell:
     def add(self) -> None:
         times = [seconds * 1e3 for seconds in self.times]
         note = "h264_gop30, the import of the library included"
-        self.bench.results.add(self.case, self.bench.label, "ms", times, note=note)
+        label = self.bench.labels[self.peer]
+        self.bench.results.add(self.case, label, "ms", times, note=note)
 
 
 @dataclass

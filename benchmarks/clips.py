@@ -6,11 +6,12 @@
 
 `encode` joins the five clips of the source folder (192 frames of each), scales
 them to 1920x1080 at 30 fps, adds a little noise and writes five clips of 960
-frames, and four of two seconds in sizes from 360p to 1080p. `derive` loops their samples into long clips: for bench_sequential.py
-`*_long.mp4` (3,840 frames) and the Annex B stream that the ceiling reads; for
-bench_access.py `*_50s.mp4`, `*_10min.mp4` and `*_1h.mp4` (2.3 GB), of whole GOPs of
-250. It is a step of its own so that only the clips of 960 frames have to travel
-to a machine that has no ffmpeg.
+frames, and four of two seconds in sizes from 360p to 1080p. `derive` loops their
+samples into long clips: for bench_sequential.py `*_long.mp4` (3,840 frames) and the
+Annex B stream that the ceiling reads; for bench_access.py `*_50s.mp4`, `*_10min.mp4`
+and `*_1h.mp4` (2.3 GB), of whole GOPs of 250; for the peers what of these they need.
+It is a step of its own so that only the clips of 960 frames and the short ones have
+to travel to a machine that has no ffmpeg.
 """
 
 from __future__ import annotations
@@ -89,7 +90,10 @@ LOOPS = {
         Loop("h264_gop250_nopyramid", "10min", 24, WHOLE),
     ],
     "load": [Loop(clip, "2s", 1, 60) for clip in ("h264_gop30", "hevc_gop30")],
+    "peers": [Loop("h264_gop250", "50s", 2, WHOLE)],
 }
+# What the ceiling reads, as Annex B.
+CEILINGS = {"sequential": STREAMS, "load": STREAMS[:2], "peers": STREAMS[:2]}
 
 
 def filter_graph(inputs: int) -> str:
@@ -145,7 +149,7 @@ def derive(out: Path, bench: str) -> None:
             mp4.loop(clip, loop.path(out), loop.times, loop.frames)
         else:
             print(f"{clip} is missing, left out")
-    for name in STREAMS if bench != "access" else ():
+    for name in CEILINGS.get(bench, ()):
         clip = out / f"{name}.mp4"
         if clip.exists():
             mp4.annexb(clip, clip.with_suffix(f".{name.split('_')[0]}"))
@@ -174,7 +178,7 @@ def check_clip(path: Path, each: int, times: int, gop: int) -> str:
 def check(out: Path) -> None:
     parts = [(out / f"{name}.mp4", FRAMES, 1, gop) for name, (_, gop) in CLIPS.items()]
     parts += [(out / f"{name}.mp4", SHORT_FRAMES, 1, 30) for name in SHORT]
-    for loop in chain(*LOOPS.values()):
+    for loop in set(chain(*LOOPS.values())):
         parts.append((loop.path(out), loop.frames, loop.times, CLIPS[loop.clip][1]))
     for path, *facts in sorted(parts):
         if path.exists():

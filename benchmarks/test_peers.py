@@ -13,20 +13,20 @@ from bench_peers import (
     OURS,
     AnyCell,
     Bench,
-    Cell,
     CeilingCell,
+    Cell,
     ColdCell,
 )
-from peers import PEERS
+from conftest import MANY_CORES
+from peers import PEERS, is_for
 from results import cores
 from server import ServerError
-from workloads import BY_NAME, WORKLOADS
-
-from conftest import MANY_CORES
+from workloads import BY_NAME
 
 PAIRS = [
     *((peer, name) for peer in CEILINGS for name in list(BY_NAME)[:2]),
-    *((peer, name) for peer in PEERS for name in (*BY_NAME, COLD)),
+    *((peer, name) for peer in PEERS for name in BY_NAME if is_for(peer, name)),
+    *((peer, COLD) for peer in PEERS if is_for(peer, COLD)),
 ]
 
 

@@ -155,9 +155,7 @@ WORKLOADS = (
         heavy=True,
     ),
     Workload("clips of 2 s in a loop", "clips/s", SHORT * 2, clip_loop, all_in_a_row),
-    Workload(
-        f"{CAMERAS} cameras in step", "fps", ("short_1080p",), cameras, in_step
-    ),
+    Workload(f"{CAMERAS} cameras in step", "fps", ("short_1080p",), cameras, in_step),
     *map(together, (1, 4, 16)),
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}

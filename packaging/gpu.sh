@@ -5,7 +5,8 @@
 # DATA has wheel/*.whl and, as far as the steps need them, testclips/
 # (tests/clips.py), clips/ (benchmarks/clips.py), media/ and references/
 # (benchmarks/references.py), exact/ (tests/exact_clips.py), ceiling and convert
-# (benchmarks/Makefile).
+# (benchmarks/Makefile). The peers want pip/ and ffmpeg/ (packaging/peers.sh); they
+# stop at GVD_BUDGET seconds each, and name what they left out.
 #   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
 #   docs       the code of README and docs  -> OUT/docs.log (needs markdown-it-py)
 #   exact      every frame of every clip    -> OUT/exact-*.json
@@ -16,6 +17,8 @@
 #   access     benchmarks/bench_access      -> OUT/access-*.json
 #   convert    benchmarks/bench_convert     -> OUT/convert-*.json
 #   endtoend   benchmarks/bench_end_to_end  -> OUT/end-to-end-*.json
+#   peers      benchmarks/test_peers, what decodes on the GPU -> OUT/peers-*.json
+#   peerscpu   the same, what decodes on the CPU, into the same file
 #   memcheck   compute-sanitizer over a short decode
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -33,6 +36,40 @@ work=$data/work
 rm -rf "$work" && mkdir -p "$work"
 cp -r "$root"/{tests,benchmarks,examples,packaging,docs,pyproject.toml,*.md} "$work"/ 2>/dev/null
 cd "$work" || exit 1
+
+# peer_site NAME WHEEL...: a library of the peers in a folder of its own
+peer_site() {
+  [ -e "$2" ] && python3 -m pip install -q --no-index --no-deps --no-compile --upgrade \
+    --target "$data/sites/$1" "${@:2}"
+}
+
+peer_sites() {
+  [ -d "$data/sites" ] && return
+  peer_site torchcodec "$data"/pip/torchcodec-*.whl
+  peer_site pynvvideocodec "$data"/pip/pynvvideocodec-*.whl
+  peer_site spdl "$data"/pip/spdl*.whl
+  peer_site decord "$data"/pip/decord2-*.whl
+  peer_site pyav "$data"/pip/av-*.whl
+  peer_site pytest "$data"/pip/py{test_benchmark,_cpuinfo}-*.whl
+  local cuvid # SPDL asks for the name without a number
+  cuvid=$(ldconfig -p | awk '/libnvcuvid.so.1 / {print $NF; exit}')
+  ln -sf "${cuvid:-/usr/local/nvidia/lib64/libnvcuvid.so.1}" "$data/ffmpeg/libnvcuvid.so"
+}
+
+# peers OPTIONS...
+peers() {
+  python3 benchmarks/clips.py derive --for peers --out "$data/clips"
+  peer_sites
+  PYTHONPATH=$site:$data/sites/pytest LD_LIBRARY_PATH=$data/ffmpeg:${LD_LIBRARY_PATH:-} \
+    timeout 560 python3 -m pytest benchmarks -q -o faulthandler_timeout=0 \
+    -p no:cacheprovider --clips "$data/clips" --ceiling "$data/ceiling" \
+    --sites "$data/sites" --logs "$data/logs" --patience 60 --full \
+    --out "$out" --keep "$out" "$@" >"$out/$step.log" 2>&1
+  local status=$?
+  tail -n 5 "$data"/logs/*.log >>"$out/$step.log" 2>/dev/null
+  sed -n '/ figures /,/^written/p' "$out/$step.log"
+  return $status
+}
 
 failed=0
 for step in "$@"; do
@@ -92,6 +129,12 @@ for step in "$@"; do
     python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
     timeout 560 python3 benchmarks/bench_end_to_end.py --clips "$data/clips" \
       --ceiling "$data/ceiling" --out "$out" || failed=1
+    ;;
+  peers)
+    peers --only ceiling cuda pynvvideocodec upload --budget "${GVD_BUDGET:-270}" || failed=1
+    ;;
+  peerscpu)
+    peers --only cpu --budget "${GVD_BUDGET:-270}" || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \

@@ -5,28 +5,54 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-# Name -> module here, class, arguments. The order is that of the run.
-PEERS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "gvdecode cuda": ("gvdecode", "Gvdecode", {"device": "cuda"}),
-    "gvdecode cuda decode_many": ("gvdecode", "DecodeMany", {"device": "cuda"}),
-    "torchcodec cuda": ("torchcodec", "Torchcodec", {"device": "cuda"}),
-    "torchcodec cuda 7 threads": ("torchcodec", "ByHand", {"device": "cuda"}),
-    "pynvvideocodec simple": ("pynvvideocodec", "Simple", {}),
-    "pynvvideocodec threaded": ("pynvvideocodec", "Threaded", {}),
-    "pynvvideocodec reconfigured": ("pynvvideocodec", "Reconfigured", {}),
-    "spdl cuda": ("spdl", "SpdlCuda", {}),
-    "dali readers.video": ("dali", "Dali", {}),
-    "streamreader cuda": ("streamreader", "StreamReaderCuda", {}),
-    "opencv upload": ("opencv", "Upload", {}),
-    "gvdecode cpu": ("gvdecode", "Gvdecode", {"device": "cpu"}),
-    "gvdecode cpu decode_many": ("gvdecode", "DecodeMany", {"device": "cpu"}),
-    "torchcodec cpu": ("torchcodec", "Torchcodec", {"device": "cpu"}),
-    "spdl cpu": ("spdl", "SpdlCpu", {}),
-    "pyav cpu": ("pyav", "Pyav", {}),
-    "opencv cpu": ("opencv", "Opencv", {}),
-    "decord2 cpu": ("decord", "Decord", {}),
-    "streamreader cpu": ("streamreader", "StreamReaderCpu", {}),
+EVERY = ("",)
+# Name -> module here, class, arguments, and what the workloads that it is for have in
+# their names: the calls of a variant, where it differs. The order is that of the run.
+PEERS: dict[str, tuple[str, str, dict[str, Any], tuple[str, ...]]] = {
+    "gvdecode cuda": ("gvdecode", "Gvdecode", {"device": "cuda"}, EVERY),
+    "gvdecode cuda decode_many": (
+        "gvdecode",
+        "DecodeMany",
+        {"device": "cuda"},
+        ("clips",),
+    ),
+    "torchcodec cuda": ("torchcodec", "Torchcodec", {"device": "cuda"}, EVERY),
+    "torchcodec cuda 7 threads": (
+        "torchcodec",
+        "ByHand",
+        {"device": "cuda"},
+        ("rgb24",),
+    ),
+    "pynvvideocodec reconfigured": (
+        "pynvvideocodec",
+        "Reconfigured",
+        {},
+        ("warm", "clips"),
+    ),
+    "spdl cuda": ("spdl", "SpdlCuda", {}, EVERY),
+    "pynvvideocodec simple": ("pynvvideocodec", "Simple", {}, EVERY),
+    "pynvvideocodec threaded": ("pynvvideocodec", "Threaded", {}, ("rgb24", "224")),
+    "opencv upload": ("opencv", "Upload", {}, ("rgb24", "clips", "224")),
+    "dali readers.video": ("dali", "Dali", {}, EVERY),
+    "streamreader cuda": ("streamreader", "StreamReaderCuda", {}, EVERY),
+    "gvdecode cpu": ("gvdecode", "Gvdecode", {"device": "cpu"}, EVERY),
+    "gvdecode cpu decode_many": (
+        "gvdecode",
+        "DecodeMany",
+        {"device": "cpu"},
+        ("clips",),
+    ),
+    "torchcodec cpu": ("torchcodec", "Torchcodec", {"device": "cpu"}, EVERY),
+    "spdl cpu": ("spdl", "SpdlCpu", {}, EVERY),
+    "streamreader cpu": ("streamreader", "StreamReaderCpu", {}, EVERY),
+    "pyav cpu": ("pyav", "Pyav", {}, EVERY),
+    "opencv cpu": ("opencv", "Opencv", {}, EVERY),
+    "decord2 cpu": ("decord", "Decord", {}, EVERY),
 }
+
+
+def is_for(name: str, workload: str) -> bool:
+    return any(part in workload for part in PEERS[name][3])
 
 
 def on_gpu(name: str) -> bool:
@@ -35,7 +61,7 @@ def on_gpu(name: str) -> bool:
 
 def kind(name: str) -> Any:
     """The peer's class; imports nothing of its library."""
-    module, name_of_class, _ = PEERS[name]
+    module, name_of_class, *_ = PEERS[name]
     return getattr(import_module(f"peers.{module}"), name_of_class)
 
 

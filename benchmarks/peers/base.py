@@ -17,7 +17,7 @@ Frames = Any
 Size = tuple[int, int] | None  # height and width of the output; None: as coded
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The library has no such call; the text says which."""
 
 
@@ -50,7 +50,7 @@ class Peer(ABC):
 
     def picked(self, path: str, numbers: list[int]) -> Iterator[Frames]:
         """The frames with these numbers, in this order, from the open on."""
-        raise Unsupported("has no access by number")
+        raise UnsupportedError("has no access by number")
 
     def sample(self, path: str, numbers: list[int], fps: float) -> Iterator[Frames]:
         """So many frames a second, which are those with these rising numbers."""
@@ -63,7 +63,8 @@ class Peer(ABC):
 
     def in_step(self, paths: list[str], batch: int) -> Iterator[list[Frames]]:
         """A batch of each file, then the next of each."""
-        return map(list, zip(*(self.batches(p, batch=batch) for p in paths)))
+        streams = [self.batches(path, batch=batch) for path in paths]
+        return map(list, zip(*streams, strict=True))
 
     def small(self, path: str, size: tuple[int, int]) -> Iterator[Frames]:
         """Every frame as float16 from 0 to 1 in this size."""
@@ -73,5 +74,5 @@ class Peer(ABC):
             else:
                 yield frames.astype("float16") / 255
 
-    def trim(self) -> None:
-        """Gives back what is only kept for later."""
+    def trim(self) -> None:  # noqa: B027
+        """Gives back what is only kept for later, where the library can."""

@@ -26,8 +26,6 @@ class Decord(Peer):
             yield video.get_batch(part).asnumpy()
 
     def picked(self, path: str, numbers: list[int]) -> Iterator[Frames]:
-        video = self.library.VideoReader(
-            path, ctx=self.library.cpu(0), num_threads=0
-        )
+        video = self.library.VideoReader(path, ctx=self.library.cpu(0), num_threads=0)
         for part in chunks(numbers):
             yield video.get_batch(part).asnumpy()

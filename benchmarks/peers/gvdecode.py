@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .base import BATCH, Frames, Peer, Size, Unsupported, chunks
+from .base import BATCH, Frames, Peer, Size, chunks
 
 
 class Gvdecode(Peer):
     packages = ("gvdecode",)
+    torch = False  # on the GPU only
 
     def __init__(self, device: str) -> None:
         import gvdecode
@@ -62,11 +63,6 @@ class DecodeMany(Gvdecode):
     """A list of files, the next ones opened and decoded ahead."""
 
     setting = "decode_many, prefetch=2"
-
-    def batches(self, path: str, size: Size = None, batch: int = BATCH) -> Iterator:
-        raise Unsupported("is for lists of files")
-
-    picked = sample = small = in_step = batches
 
     def clips(self, paths: list[str]) -> Iterator[Frames]:
         run = self.library.decode_many(paths, BATCH, prefetch=2, **self.options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .base import BATCH, Frames, Peer, Size, Unsupported, chunks, shrink
+from .base import BATCH, Frames, Peer, Size, chunks, shrink
 
 
 class Pynvvideocodec(Peer):
@@ -65,9 +65,6 @@ class Reconfigured(Simple):
             self.pytorch.cuda.current_stream().synchronize()
             self.video.reconfigure_decoder(path)
         return self.video
-
-    def in_step(self, paths: list[str], batch: int) -> Iterator[list[Frames]]:
-        raise Unsupported("has one decoder for all files")
 
 
 class Threaded(Pynvvideocodec):

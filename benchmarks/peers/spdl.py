@@ -49,7 +49,8 @@ class SpdlCuda(Peer):
         return self.read(path, size, batch, True)
 
     def in_step(self, paths: list[str], batch: int) -> Iterator[list[Frames]]:
-        return map(list, zip(*(self.read(path, None, batch, False) for path in paths)))
+        streams = [self.read(path, None, batch, False) for path in paths]
+        return map(list, zip(*streams, strict=True))
 
 
 class SpdlCpu(Peer):

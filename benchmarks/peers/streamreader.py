@@ -1,4 +1,4 @@
-"""torchaudio's StreamReader, last in torchaudio 2.8 (see requirements-streamreader.txt).
+"""torchaudio's StreamReader, last in torchaudio 2.8: requirements-streamreader.txt.
 
 CPU: FFmpeg converts to rgb24, every thread. GPU: h264_cuvid and hevc_cuvid where the
 FFmpeg that is found has them; frames come as YUV 4:4:4 in CUDA memory and become RGB

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .base import BATCH, Frames, Peer, Size, Unsupported, chunks, shrink
+from .base import BATCH, Frames, Peer, Size, chunks, shrink
 
 THREADS = 7
 
@@ -66,15 +66,8 @@ class ByHand(Torchcodec):
         ]
 
     def batches(self, path: str, size: Size = None, batch: int = BATCH) -> Iterator:
-        if size or batch != BATCH:
-            raise Unsupported("is for one whole file")
         frames = len(self.open(path))
         cuts = [frames * i // THREADS // BATCH * BATCH for i in range(THREADS)]
         parts = self.pool.map(self.part, [path] * THREADS, cuts, [*cuts[1:], frames])
         for part in parts:
             yield from part
-
-    def picked(self, path: str, numbers: list[int]) -> Iterator[Frames]:
-        raise Unsupported("is for one whole file")
-
-    clips = in_step = picked
