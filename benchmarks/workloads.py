@@ -121,7 +121,7 @@ def random_of(gop: int) -> Workload:
 
 def together(files: int) -> Workload:
     return Workload(
-        f"{files} files at once",
+        f"{files} files at once" if files > 1 else "1 file alone",
         "fps",
         SHORT,
         partial(at_once, files),
