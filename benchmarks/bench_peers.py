@@ -33,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 OURS = "gvdecode"
 ONE_SESSION = "ceiling 1 session"
 CEILINGS = ("ceiling", ONE_SESSION)
-SESSIONS = (7, 8, 10, 14)
+SESSIONS = (7, 8, 10)
 COLD = "first frame cold process"
 LOOKS = 4  # pictures of a stream that are compared
 

@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--frames", type=int, help="of a long clip, 0: all; fewer on few cores")
     add("--repeats", type=int, default=5)
     add("--cold", type=int, default=5, help="fresh processes for the cold first frame")
-    add("--full", action="store_true", help="what takes minutes on few cores too")
+    add("--full", action="store_true", help="what takes minutes on the CPU too")
     add("--sites", type=Path, help="has an environment or pip target for each library")
     add("--logs", type=Path, help="folder for what the peers print")
     add("--ceiling", type=Path, default=ROOT / "build" / "ceiling")

@@ -17,9 +17,7 @@ from bench_peers import (
     Cell,
     ColdCell,
 )
-from conftest import MANY_CORES
-from peers import PEERS, is_for
-from results import cores
+from peers import PEERS, is_for, on_gpu
 from server import ServerError
 from workloads import BY_NAME
 
@@ -57,9 +55,9 @@ def why_not(config: pytest.Config, peer: str, name: str) -> str:
         return "not asked for"
     if option("--cases") not in name:
         return "not asked for"
-    heavy = name in BY_NAME and BY_NAME[name].heavy
-    if heavy and cores() < MANY_CORES and not option("--full"):
-        return f"takes minutes on {cores()} cores: --full"
+    heavy = name in BY_NAME and BY_NAME[name].heavy and peer in PEERS
+    if heavy and not on_gpu(peer) and not option("--full"):
+        return "takes minutes on the CPU: --full"
     return ""
 
 
@@ -78,7 +76,7 @@ def test_peer(
         CLOCK.now += cell.sample()
 
     if reason:
-        bench.leave_out(cell.case, "every peer", reason)
+        bench.leave_out(cell.case, "CPU peers", reason)
         pytest.skip(reason)
     try:
         cell.prepare()

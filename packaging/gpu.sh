@@ -63,7 +63,7 @@ peers() {
   PYTHONPATH=$site:$data/sites/pytest LD_LIBRARY_PATH=$data/ffmpeg:${LD_LIBRARY_PATH:-} \
     timeout 560 python3 -m pytest benchmarks -q -o faulthandler_timeout=0 \
     -p no:cacheprovider --clips "$data/clips" --ceiling "$data/ceiling" \
-    --sites "$data/sites" --logs "$data/logs" --patience 60 --full \
+    --sites "$data/sites" --logs "$data/logs" --patience 40 \
     --out "$out" --keep "$out" "$@" >"$out/$step.log" 2>&1
   local status=$?
   tail -n 5 "$data"/logs/*.log >>"$out/$step.log" 2>/dev/null
@@ -131,10 +131,10 @@ for step in "$@"; do
       --ceiling "$data/ceiling" --out "$out" || failed=1
     ;;
   peers)
-    peers --only ceiling cuda pynvvideocodec upload --budget "${GVD_BUDGET:-270}" || failed=1
+    peers --only ceiling cuda pynvvideocodec upload dali --budget "${GVD_BUDGET:-270}" || failed=1
     ;;
   peerscpu)
-    peers --only cpu --budget "${GVD_BUDGET:-270}" || failed=1
+    peers --only cpu --frames 192 --budget "${GVD_BUDGET:-270}" || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \
