@@ -35,6 +35,7 @@ ONE_SESSION = "ceiling 1 session"
 CEILINGS = ("ceiling", ONE_SESSION)
 SESSIONS = (7, 8, 10)
 COLD = "first frame cold process"
+DEATHS = 2  # of a peer's process, then no more of it
 LOOKS = 4  # pictures of a stream that are compared
 
 
@@ -63,6 +64,7 @@ class Bench:
     labels: dict[str, str] = field(default_factory=dict)  # peers with versions
     settings: dict[str, str] = field(default_factory=dict)
     written: Path | None = None
+    deaths: dict[str, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)  # peer -> why
     references: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
@@ -147,9 +149,10 @@ class Bench:
             if self.results.versions.setdefault(package, version) != version:
                 self.results.versions[f"{package} of {peer}"] = version
         library, *rest = peer.split()
-        if library == OURS or not versions:
+        package, version = next(iter(versions.items()), ("torch", ""))
+        if library == OURS or package == "torch":
             return peer
-        return " ".join((library, next(iter(versions.values())), *rest))
+        return " ".join((library, version, *rest))
 
     def ask(self, **question: Any) -> Answer:
         if self.server is None:
@@ -158,8 +161,15 @@ class Bench:
             return self.server.ask(json.dumps(question))
         except ServerError:
             if self.server.process.poll() is not None:
-                self.close()  # the next cell starts anew
+                self.bury()
             raise
+
+    def bury(self) -> None:
+        """The next cell starts anew; a peer that ended or hung twice takes no part."""
+        self.deaths[self.name] = self.deaths.get(self.name, 0) + 1
+        if self.deaths[self.name] == DEATHS:
+            self.refused[self.name] = f"its process ended or hung {DEATHS} times"
+        self.close()
 
     def write(self) -> None:
         self.written = self.results.write(self.options.out)
