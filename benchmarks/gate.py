@@ -11,6 +11,10 @@ LIMIT = 6.0  # levels between a peer's frame and ours, on average
 CLEAR = 0.05  # levels by which another frame may be nearer: equal frames
 
 
+class OtherFramesError(ServerError):
+    """A peer gave something else than was asked for."""
+
+
 def distances(ours: Any, frames: Any) -> Any:
     """The mean distance of each frame from the one at its place, in levels."""
     wide = numpy.abs(ours.astype(numpy.float32) - frames.astype(numpy.float32))
@@ -18,14 +22,14 @@ def distances(ours: Any, frames: Any) -> Any:
 
 
 def farthest(theirs: Any, ours: Any, *beside: Any) -> float:
-    """The greatest distance from our frames; ServerError unless those are nearest.
+    """The greatest distance from our frames; an error unless those are nearest.
 
     `beside` are our frames before and behind the ones that were asked for.
     """
     if theirs.shape != ours.shape:
-        raise ServerError(f"shape {theirs.shape} instead of {ours.shape}")
+        raise OtherFramesError(f"shape {theirs.shape} instead of {ours.shape}")
     at = distances(ours, theirs)
     nearest = numpy.minimum(*(distances(other, theirs) for other in beside))
     if at.max() > LIMIT or (at > nearest + CLEAR).any():
-        raise ServerError(f"other frames: up to {at.max():.1f} levels away")
+        raise OtherFramesError(f"other frames: up to {at.max():.1f} levels away")
     return float(at.max())

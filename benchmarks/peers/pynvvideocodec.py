@@ -72,6 +72,8 @@ class Threaded(Pynvvideocodec):
 
     def batches(self, path: str, size: Size = None, batch: int = BATCH) -> Iterator:
         video = self.library.ThreadedDecoder(path, 2 * BATCH, **self.options)
-        while frames := video.get_batch_frames(batch):
-            yield self.pixels(frames, size)
-        video.end()
+        try:
+            while frames := video.get_batch_frames(batch):
+                yield self.pixels(frames, size)
+        finally:
+            video.end()
