@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
-from .base import BATCH, Frames, Peer, Size
+from .base import BATCH, Frames, Peer, Size, chunks
 
 PACKAGES = ("spdl-io",)
 
@@ -85,6 +86,12 @@ class SpdlCpu(Peer):
         for packets in demuxer.streaming_demux(stream, num_packets=batch):
             yield from map(self.array, decoder.streaming_decode_packets(packets))
         yield from map(self.array, decoder.flush())
+
+    def in_step(self, paths: list[str], batch: int) -> Iterator[list[Frames]]:
+        """Its own batches have as many frames as their packets gave."""
+        streams = [self.batches(path, batch=batch) for path in paths]
+        frames = [chunks(chain.from_iterable(stream), batch) for stream in streams]
+        return map(list, zip(*frames, strict=True))
 
     def picked(self, path: str, numbers: list[int]) -> Iterator[Frames]:
         """Its call wants rising numbers without repetition."""
