@@ -9,9 +9,10 @@ them to 1920x1080 at 30 fps, adds a little noise and writes five clips of 960
 frames, and four of two seconds in sizes from 360p to 1080p. `derive` loops their
 samples into long clips: for bench_sequential.py `*_long.mp4` (3,840 frames) and the
 Annex B stream that the ceiling reads; for bench_access.py `*_50s.mp4`, `*_10min.mp4`
-and `*_1h.mp4` (2.3 GB), of whole GOPs of 250; for the peers what of these they need.
-It is a step of its own so that only the clips of 960 frames and the short ones have
-to travel to a machine that has no ffmpeg.
+and `*_1h.mp4` (2.3 GB), of whole GOPs of 250; for bench_seed.py `*_5520frames.mp4` and
+`*_9300frames.mp4`; for the load and the peers what of these they need, and shorter
+ones. It is a step of its own so that only the clips of 960 frames and the short ones
+have to travel to a machine that has no ffmpeg.
 """
 
 from __future__ import annotations
@@ -91,6 +92,10 @@ LOOPS = {
     ],
     "load": [Loop(clip, "2s", 1, 60) for clip in ("h264_gop30", "hevc_gop30")],
     "peers": [Loop("h264_gop250", "50s", 2, WHOLE)],
+    "seed": [
+        Loop("h264_gop30", "5520frames", 8, 690),
+        Loop("h264_gop30", "9300frames", 10, 930),
+    ],
 }
 # What the ceiling reads, as Annex B.
 CEILINGS = {"sequential": STREAMS, "load": STREAMS[:2], "peers": STREAMS[:2]}

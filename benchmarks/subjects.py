@@ -4,9 +4,10 @@
 
 Reads lines of JSON such as {"do": "decode", "path": "a.mp4", "frames": 0} and
 answers each with one. `decode` is timed from the open to the last pixel touched
-(0 frames means all), `first` from each of several opens to the first frame, `gate`
-compares the first and the last batch of the two devices of gvdecode. Every subject
-ends as RGB uint8 in its own best documented setting:
+(0 frames means all, and "options" go to gvdecode's open), `first` from each of
+several opens to the first frame, `gate` compares the first and the last batch of the
+two devices of gvdecode. Every subject ends as RGB uint8 in its own best documented
+setting:
 
 gvdecode cuda       CUDA tensors of 32 frames, NCHW
 gvdecode cuda cold  the same after gvdecode.trim(): no session is at hand
@@ -37,7 +38,7 @@ def how(stats: Any) -> str:
     return note
 
 
-def gvdecode_cuda(path: str, limit: int, **output: Any) -> Answer:
+def gvdecode_cuda(path: str, limit: int, **options: Any) -> Answer:
     """From the open to the last batch touched and the GPU idle."""
     import torch
 
@@ -48,7 +49,7 @@ def gvdecode_cuda(path: str, limit: int, **output: Any) -> Answer:
     frames = 0
     start = perf_counter()
     with gvdecode.VideoDecoder(
-        path, device="cuda", fallback="error", **output
+        path, device="cuda", fallback="error", **options
     ) as video:
         for batch in video.batches(BATCH):
             pixels = torch.from_dlpack(batch)
@@ -73,12 +74,13 @@ def gvdecode_cuda_cold(path: str, limit: int) -> Answer:
     return gvdecode_cuda(path, limit)
 
 
-def gvdecode_cpu(path: str, limit: int) -> Answer:
+def gvdecode_cpu(path: str, limit: int, **options: Any) -> Answer:
     import gvdecode
 
+    options |= {"device": "cpu", "dimension_order": "NHWC"}
     frames = total = 0
     start = perf_counter()
-    with gvdecode.VideoDecoder(path, device="cpu", dimension_order="NHWC") as video:
+    with gvdecode.VideoDecoder(path, **options) as video:
         for batch in video.batches(BATCH):
             pixels = batch.numpy()
             total += int(pixels[:, 0, 0, 0].sum())
@@ -245,7 +247,7 @@ def gate(path: str, limit: int) -> Answer:
     return {"frames": count}
 
 
-SUBJECTS: dict[str, Callable[[str, int], Answer]] = {
+SUBJECTS: dict[str, Callable[..., Answer]] = {
     "gvdecode cuda": gvdecode_cuda,
     "gvdecode cuda cold": gvdecode_cuda_cold,
     "gvdecode cpu": gvdecode_cpu,
@@ -262,7 +264,7 @@ def answer(subject: str, question: Answer) -> Answer:
         return first(path, device, question["opens"], question["pause"])
     if question["do"] == "gate":
         return gate(path, frames)
-    return SUBJECTS[subject](path, frames)
+    return SUBJECTS[subject](path, frames, **question.get("options", {}))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@
 #   endtoend   benchmarks/bench_end_to_end  -> OUT/end-to-end-*.json
 #   peers      benchmarks/test_peers, what decodes on the GPU -> OUT/peers-*.json
 #   peerscpu   the same, what decodes on the CPU, into the same file
+#   scaling    benchmarks/bench_scaling     -> OUT/scaling-*.json
+#   seed       benchmarks/bench_seed        -> OUT/seed-*.json
 #   memcheck   compute-sanitizer over a short decode
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -135,6 +137,16 @@ for step in "$@"; do
     ;;
   peerscpu)
     peers --only cpu --frames 192 --budget "${GVD_BUDGET:-270}" || failed=1
+    ;;
+  scaling)
+    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
+    timeout 90 python3 benchmarks/bench_scaling.py --clips "$data/clips" \
+      --ceiling "$data/ceiling" --out "$out" || failed=1
+    ;;
+  seed)
+    python3 benchmarks/clips.py derive --for seed --out "$data/clips"
+    timeout 400 python3 benchmarks/bench_seed.py --clips "$data/clips" \
+      --out "$out" || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \
