@@ -51,7 +51,7 @@ CASES: tuple[Case, ...] = (
 COLD = "gvdecode cuda cold"  # of the process "gvdecode cuda"; light model only
 ALONE = "model alone"
 SUBJECTS = ("conventional", "streamreader", "gvdecode cpu", "gvdecode cuda", ALONE)
-NEEDS = {"conventional": "cv2", "streamreader": "torchaudio"}
+NEEDS = {"conventional": ("cv2",), "streamreader": ("torchaudio",)}
 CHECKED = 224  # frames, of which the last are of another scene than the first
 # How far the scores may be from the reference's, as a share of how far those are
 # from their mean. libswscale's pixels, and so OpenCV's, are darker by 0.75 of 255.
@@ -80,11 +80,9 @@ class Seed:
         """Why the subject cannot run here, or nothing."""
         if subject == "gvdecode cuda" and not gpu()[0]:
             return "no GPU"
-        module = NEEDS.get(subject, "gvdecode")
-        if importlib.util.find_spec(module) is None:
-            return f"{module} is not installed"
-        if module == "torchaudio" and not importlib.util.find_spec("torchaudio.io"):
-            return "this torchaudio has no StreamReader, which 2.8 was the last to have"
+        for module in ("gvdecode", "torch", "torchvision", *NEEDS.get(subject, ())):
+            if importlib.util.find_spec(module) is None:
+                return f"{module} is not installed"
         return ""
 
     def start(self) -> None:

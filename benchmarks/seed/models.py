@@ -55,7 +55,8 @@ class Replayed:
             model(self.pictures)
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        # Of this thread only: gvdecode's may be at work.
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
             self.scores = model(self.pictures)
 
     def __call__(self, pictures: Tensor) -> Tensor:

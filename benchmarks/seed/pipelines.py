@@ -100,7 +100,8 @@ class ModelAlone(Gvdecode):
         super().__init__(path, kind, batch)
         resident = max(RESIDENT // batch, 1)
         self.resident = list(islice(super().batches(), resident))
-        self.frames = gvdecode.VideoDecoder(path).metadata.num_frames
+        with gvdecode.VideoDecoder(path, device="cpu") as video:
+            self.frames = len(video)
 
     def batches(self) -> Iterator[Tensor]:
         left = self.frames

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seed.models import DEVICE, transform
 
+UNBOUND = -1  # no frame is dropped
 # BT.709, limited range, of 8 bits: what the clips are.
 FROM_YUV = ((1.0, 0.0, 1.5748), (1.0, -0.1873, -0.4681), (1.0, 1.8556, 0.0))
 RANGE = ((16.0, 219.0), (128.0, 224.0), (128.0, 224.0))
@@ -27,9 +28,14 @@ class StreamReader:
     def batches(self) -> Iterator[Tensor]:
         reader = self.reader(self.path)
         if self.nvdec:  # planes of YUV 4:4:4, on the GPU
-            reader.add_video_stream(self.batch, decoder="h264_cuvid", hw_accel=DEVICE)
+            reader.add_video_stream(
+                self.batch, UNBOUND, decoder="h264_cuvid", hw_accel=f"{DEVICE}:0"
+            )
         else:
-            reader.add_basic_video_stream(self.batch, format="rgb24")
+            threads = {"threads": "0"}
+            reader.add_basic_video_stream(
+                self.batch, UNBOUND, format="rgb24", decoder_option=threads
+            )
         for (pixels,) in reader.stream():
             if DEVICE == "cuda" and not self.nvdec:
                 pixels = pixels.pin_memory().to(DEVICE, non_blocking=True)

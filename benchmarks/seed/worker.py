@@ -57,8 +57,8 @@ class Worker:
     ) -> tuple[float, Sink]:
         """Over the first frames of the file, and the seconds that they took."""
         kind, batch = question["model"], question["batch"]
-        model, sink = self.models.get(kind, batch), Sink(frames)
         pipeline = self.make(question["path"], kind, batch)
+        model, sink = self.models.get(kind, batch), Sink(frames)
         wait()
         lap("set-up")
         start = perf_counter()
