@@ -28,6 +28,8 @@ PACKAGES = (
     "gvdecode",
     "numpy",
     "torch",
+    "torchvision",
+    "torchaudio",
     "av",
     "opencv-python-headless",
     "opencv-python",
