@@ -54,10 +54,11 @@ SUBJECTS = ("conventional", "streamreader", "gvdecode cpu", "gvdecode cuda", ALO
 NEEDS = {"conventional": ("cv2",), "streamreader": ("torchaudio",)}
 CHECKED = 224  # frames, of which the last are of another scene than the first
 # How far the scores may be from the reference's, as a share of how far those are
-# from their mean. libswscale's pixels, and so OpenCV's, are darker by 0.75 of 255.
+# from their mean. libswscale's pixels, and so OpenCV's, are darker by 0.75 of 255;
+# of gvdecode's, the heavy model's are rounded to bytes where the CPU decodes.
 REFERENCE = "gvdecode cpu"
 # One frame too early or late is 0.34 with the light model.
-TOLERANCE = {"conventional": 0.2, "streamreader": 0.2, "gvdecode cuda": 0.05}
+TOLERANCE = {"conventional": 0.2, "streamreader": 0.2, "gvdecode cuda": 0.1}
 MOST = 5  # samples
 
 

@@ -95,7 +95,7 @@ class Worker:
         try:
             return getattr(self, question["do"])(question)
         except Exception as error:  # whatever a library raises is an answer too
-            return {"error": f"{type(error).__name__}: {error}"}
+            return {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
         finally:
             if DEVICE == "cuda":
                 torch.cuda.empty_cache()  # the other processes need the memory
