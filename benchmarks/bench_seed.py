@@ -129,7 +129,8 @@ class Seed:
                 if subject == REFERENCE:
                     reference = scores
                 elif subject in TOLERANCE:
-                    note += f"; {self.compare(scores, reference, TOLERANCE[subject][model])}"
+                    limit = TOLERANCE[subject][model]
+                    note += f"; {self.compare(scores, reference, limit)}"
             except ServerError as error:
                 self.results.leave_out("every case", f"{name} {subject} ({error})")
                 continue
