@@ -105,16 +105,17 @@ def cells(rows: list[Row]) -> list[str]:
     decoders = [row for row in rows if is_decoder(row)]
     ours = [fastest(decoders, f"gvdecode {device}") for device in ("cuda", "cpu")]
     others = [row for row in decoders if not is_ours(row)]
-    limit = [number(row) for row in rows if not is_decoder(row)][:1] or [""]
+    limits = [row for row in rows if not is_decoder(row)]
+    limit = number(best(limits)) if limits else ""
     figures = [number(row) if row else "" for row in ours]
     if not others:
-        return [*figures, "", "", *limit]
+        return [*figures, "", "", limit]
     other, mine = best(others), ours[0] or ours[1]
     assert mine is not None
     values = mine["median"], other["median"]
     slow, fast = values if BETTER[mine["metric"]] is min else values[::-1]
     ratio = f"{fast / slow:.1f}x"
-    return [*figures, f"{number(other)}, {other['subject']}", ratio, *limit]
+    return [*figures, f"{number(other)}, {other['subject']}", ratio, limit]
 
 
 def fastest(rows: list[Row], name: str) -> Row | None:
