@@ -19,6 +19,7 @@ from gvdecode.lazy import np
 from gvdecode.metadata import VideoMetadata
 from gvdecode.neighbours import Neighbours
 from gvdecode.output import Output
+from gvdecode.progress import bar_class
 
 __all__ = ["FrameAccess"]
 
@@ -227,6 +228,7 @@ class FrameAccess(ABC):
         fps: SupportsFloat | None = None,
         count: SupportsIndex | None = None,
         batch_size: SupportsIndex,
+        progress: bool = False,
     ) -> Batches: ...
     def sample(
         self,
@@ -235,6 +237,7 @@ class FrameAccess(ABC):
         count: SupportsIndex | None = None,
         batch_size: SupportsIndex | None = None,
         out: object = None,
+        progress: bool = False,
     ) -> FrameBatch | Batches:
         """Some frames of the whole video, at a rate or of a number.
 
@@ -245,10 +248,12 @@ class FrameAccess(ABC):
             batch_size: None: one batch; else an iterator of batches of this size, for
                 what does not fit in memory at once, and not in `out` either.
             out: memory for the pixels, as for every such call of `VideoDecoder`.
+            progress: tqdm's bar of the frames, for batches.
 
         Raises:
             ValueError: neither or both of `fps` and `count`, or `out` with
                 `batch_size`.
+            UnsupportedError: `progress` without tqdm.
         """
         if (fps is None) == (count is None):
             raise ValueError("sample takes one of fps and count")
@@ -257,13 +262,21 @@ class FrameAccess(ABC):
         )
         if size and out is not None:
             raise ValueError("out is for one batch: pass it without batch_size")
+        if progress and not size:
+            raise ValueError("progress is for batches: pass it with batch_size")
+        bar = bar_class(progress)
         if fps is not None:
             found = self.index.times.sampled(fps)
         else:
             assert count is not None
             wanted = arguments.integer("count", count, 1)
             found = frame_numbers.spread(wanted, len(self.index))
-        return self._start(size, found) if size else self._fetch(found, out)
+        if not size:
+            return self._fetch(found, out)
+        run = self._start(size, found)
+        if bar is not None:
+            run._bar = bar(total=len(found), unit="frame")
+        return run
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 from gvdecode import _core, log
 from gvdecode.errors import ClosedError
@@ -32,6 +33,7 @@ class Batches(Iterator[FrameBatch]):
         self._core = core
         self._time_base = time_base
         self._output = output
+        self._bar: Any = None  # tqdm's, of frames; whoever started this sets it
         self._over = False
         self._process = os.getpid()
         self._callers: set[int] = set()  # threads inside `__next__`
@@ -56,9 +58,14 @@ class Batches(Iterator[FrameBatch]):
             log.drain()
         if item is None:
             self._over = True
+            if self._bar is not None:
+                self._bar.total = self._bar.n  # it was a header's claim
             self.close()
             raise StopIteration
-        return FrameBatch(*item, self._time_base, self._output)
+        batch = FrameBatch(*item, self._time_base, self._output)
+        if self._bar is not None:
+            self._bar.update(len(batch))
+        return batch
 
     def close(self) -> None:
         """Ends the reading; a wait for it in another thread is `ClosedError`.
@@ -67,6 +74,8 @@ class Batches(Iterator[FrameBatch]):
         """
         if self._process == self._getpid():
             self._core.close()
+            if self._bar is not None:
+                self._bar.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_process"):

@@ -19,6 +19,7 @@ from gvdecode.frame_numbers import Numbers
 from gvdecode.frames import Frame, device_name
 from gvdecode.index import SourceMark, VideoIndex, mark_of
 from gvdecode.metadata import VideoMetadata, from_media
+from gvdecode.progress import bar_class
 from gvdecode.stats import DecodeStats
 
 __all__ = ["VideoDecoder"]
@@ -346,7 +347,7 @@ class VideoDecoder(Closing, FrameAccess):
             return DecodeStats()
         return DecodeStats(**latest.stats())
 
-    def batches(self, batch_size: SupportsIndex) -> Batches:
+    def batches(self, batch_size: SupportsIndex, *, progress: bool = False) -> Batches:
         """Reads the video from its first frame, in presentation order.
 
         Decoding starts with this call and runs ahead; dropping the iterator ends
@@ -355,6 +356,8 @@ class VideoDecoder(Closing, FrameAccess):
         Args:
             batch_size: frames of a batch, from 1; fewer are in the last one and
                 before a change of the picture's size.
+            progress: tqdm's bar of the frames given out, of as many as the header
+                claims; a scan is not made for it.
 
         Returns:
             An iterator of `FrameBatch`es. A native batch is a sequence of frames
@@ -362,13 +365,29 @@ class VideoDecoder(Closing, FrameAccess):
 
         Raises:
             ClosedError: after `close`.
-            UnsupportedError: a second reading of a pipe.
+            UnsupportedError: a second reading of a pipe, or `progress` without tqdm.
             DecodeError: while iterating, where the stream breaks.
             TimeoutError: while iterating, where a wait takes longer than `timeout`.
             OutOfMemoryError: while iterating, where a batch and a few frames do not
                 fit into the memory limit.
         """
-        return self._start(arguments.integer("batch_size", batch_size, 1))
+        size = arguments.integer("batch_size", batch_size, 1)
+        bar = bar_class(progress)
+        run = self._start(size)
+        if bar is not None:
+            run._bar = bar(total=self._claimed_frames(), unit="frame")
+        return run
+
+    def _claimed_frames(self) -> int | None:
+        """As the index has them or, where there is none yet, the header."""
+        if self._index is not None:
+            return len(self._index)
+        claims = self.metadata
+        if claims.num_frames_from_header is not None:
+            return claims.num_frames_from_header
+        seconds = claims.duration_seconds_from_header
+        fps = claims.average_fps_from_header
+        return None if seconds is None or fps is None else round(seconds * fps)
 
     def _start(
         self,

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, Literal, SupportsIndex
 
@@ -17,6 +17,7 @@ from gvdecode.decoder import VideoDecoder
 from gvdecode.errors import ClosedError, Error, OutOfMemoryError
 from gvdecode.frames import FrameBatch
 from gvdecode.log import logger
+from gvdecode.progress import bar_class
 
 __all__ = ["ManyBatches", "SourceBatch", "decode_many"]
 
@@ -39,6 +40,7 @@ def decode_many(
     *,
     prefetch: SupportsIndex = 2,
     on_error: Literal["raise", "skip"] = "raise",
+    progress: bool = False,
     **options: Any,
 ) -> ManyBatches:
     """Decodes one source after the other, in their order, each in batches.
@@ -57,6 +59,8 @@ def decode_many(
         on_error: what happens where a source cannot be opened or breaks: "raise" its
             error when its turn has come (`next` then goes on with the next source), or
             "skip" what is left of it, with a warning to the "gvdecode" logger.
+        progress: tqdm's bar of the sources that are done, of `len(sources)` where that
+            is known.
         options: `VideoDecoder`'s, for all of them.
 
     Returns:
@@ -66,17 +70,23 @@ def decode_many(
         ValueError: what is wrong with `options`, whatever `on_error` says.
         TypeError: the same.
         OutOfMemoryError: what does not fit into memory, whatever `on_error` says.
+        UnsupportedError: `progress` without tqdm.
     """
     arguments.choice("on_error", on_error, ("raise", "skip"))
     # "cuda" is the current GPU of this thread, not of those that open.
     options["device"] = arguments.device(options.get("device", "auto"))
-    return ManyBatches(
+    bar = bar_class(progress)
+    run = ManyBatches(
         sources,
         arguments.integer("batch_size", batch_size, 1),
         arguments.integer("prefetch", prefetch, 0, 1000),
         on_error == "skip",
         options,
     )
+    if bar is not None:
+        total = len(sources) if isinstance(sources, Sized) else None
+        run._bar = bar(total=total, unit="source")
+    return run
 
 
 class ManyBatches(Closing, Iterator[SourceBatch]):
@@ -104,6 +114,7 @@ class ManyBatches(Closing, Iterator[SourceBatch]):
         self._options = options
         self._skipped = 0
         self._closed = False
+        self._bar: Any = None  # tqdm's, of sources; `decode_many` sets it
         self._end: BaseException | None = None  # of the sources
 
     @property
@@ -116,6 +127,8 @@ class ManyBatches(Closing, Iterator[SourceBatch]):
         while True:
             self._open_more()
             if not self._ahead:
+                if self._bar is not None:
+                    self._bar.close()
                 end, self._end = self._end, StopIteration()
                 assert end is not None
                 try:
@@ -159,6 +172,8 @@ class ManyBatches(Closing, Iterator[SourceBatch]):
         first.close()
         if self._ahead and self._ahead[0] is first:
             self._ahead.popleft()
+            if self._bar is not None:
+                self._bar.update()
 
     def close(self) -> None:
         """Ends all that runs; a wait in another thread is `ClosedError`.
@@ -170,6 +185,8 @@ class ManyBatches(Closing, Iterator[SourceBatch]):
         self._closed = True
         for opening in list(self._ahead):
             opening.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def __del__(self) -> None:
         # When the interpreter ends all is closed, and modules' names are gone.
