@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import film
+
 # Motion, detail and a change of scene, so that a wrong reference shows.
 PICTURE = "testsrc2=size={size}:rate=25:duration={seconds},format={format}"
 FRAMES = 60
@@ -96,6 +98,7 @@ OTHERS = {
     "film.mp4": [
         *("-stream_loop", "3", "-i", str(COFFEE), "-map", "0:v", "-c", "copy"),
     ],
+    "cuts.mp4": film.command(),
 }
 
 
