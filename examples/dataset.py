@@ -46,10 +46,9 @@ class Clips(Dataset[tuple[torch.Tensor, int]]):
 
     def __init__(self, paths: list[str]) -> None:
         self.paths = paths
-        self.indexes = []
-        for path in paths:
-            with gvdecode.VideoDecoder(path, device="cpu") as video:
-                self.indexes.append(video.index)
+        self.indexes = [
+            gvdecode.VideoDecoder(path, device="cpu").index for path in paths
+        ]
         self.places = [
             (file, first)
             for file, index in enumerate(self.indexes)
@@ -72,28 +71,27 @@ def main() -> None:
     parser.add_argument("--start", choices=("fork", "spawn"), default="spawn")
     args = parser.parse_args()
 
-    clips = Clips(args.files)
     loader = DataLoader(
-        clips,
+        Clips(args.files),
         batch_size=4,
         shuffle=True,
         num_workers=args.workers,
         multiprocessing_context=args.start if args.workers else None,
     )
-    start, pieces = perf_counter(), 0
+    start, count = perf_counter(), 0
     for batch, _ in loader:
-        pieces += len(batch)
+        count += batch.shape[0] * FRAMES
     seconds = perf_counter() - start
     print(f"DataLoader, last batch: {tuple(batch.shape)}")
-    print(f"DataLoader: {pieces} of {len(clips)} pieces, {seconds:.2f} seconds")
+    print(f"DataLoader: {count} frames on the CPU, {seconds:.2f} seconds")
 
-    start, pieces = perf_counter(), 0
+    start, count = perf_counter(), 0
     for item in gvdecode.decode_many(args.files, FRAMES, size=SIZE):
         frames = torch.from_dlpack(item.batch)
-        pieces += len(frames) == FRAMES
+        count += len(frames)
     seconds = perf_counter() - start
     print(f"decode_many, last batch: {tuple(frames.shape)} of file {item.index}")
-    print(f"decode_many: {pieces} pieces on {frames.device}, {seconds:.2f} seconds")
+    print(f"decode_many: {count} frames on {frames.device}, {seconds:.2f} seconds")
 
 
 if __name__ == "__main__":

