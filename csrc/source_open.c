@@ -257,16 +257,6 @@ static int choose_stream(gvd_source *s, int wanted, gvd_error *err)
 // which a live source has to be waited for.
 #define SHORT_PROBE_US (AV_TIME_BASE / 5)
 
-static bool knows_videos(const AVFormatContext *format)
-{
-    bool known = true;
-    for (unsigned i = 0; i < format->nb_streams; i++)
-        if (gvd_stream_is_video(format->streams[i]))
-            known &= format->streams[i]->codecpar->width > 0 &&
-                     format->streams[i]->codecpar->format >= 0;
-    return known && count_videos(format) > 0;
-}
-
 static int find_streams(gvd_source *s, bool low_latency)
 {
     AVFormatContext *format = s->format;
@@ -276,7 +266,9 @@ static int find_streams(gvd_source *s, bool low_latency)
     format->max_analyze_duration = SHORT_PROBE_US;
     int code = avformat_find_stream_info(format, NULL);
     format->max_analyze_duration = 0; // libavformat's own
-    return code < 0 || knows_videos(format)
+    // Never twice at the same stream, which libavformat does not survive. What
+    // is not known yet of a video joined between key frames, its decoder finds.
+    return code < 0 || format->nb_streams > 0
                ? code
                : avformat_find_stream_info(format, NULL);
 }

@@ -29,7 +29,8 @@ class VideoMetadata:
     """The container's number of the stream."""
     width: int
     """Pixels of the frames as they are given: rotated, unless they are native or
-    `apply_rotation` is False."""
+    `apply_rotation` is False. 0 of a live stream that was opened between key frames
+    with `latency="low"`, before anything told it."""
     height: int
     """Pixels, like `width`."""
     codec: str

@@ -94,6 +94,11 @@ OTHERS = {
         *("-bsf:v", "setts=ts=if(eq(N\\,21)\\,PREV_OUTPTS\\,TS)"),
     ],
     "long.mp4": command(f"{X264} keyint=25:open-gop=0", size="640x360", frames=400),
+    # Joined between key frames: nothing tells the size for 1.6 s.
+    "joined.ts": [
+        *command(f"{X264} keyint=40:scenecut=0:open-gop=0"),
+        *("-bsf:v", "noise=drop=not(n)"),
+    ],
     # The real clip four times, for what the docs ask of a film.
     "film.mp4": [
         *("-stream_loop", "3", "-i", str(COFFEE), "-map", "0:v", "-c", "copy"),

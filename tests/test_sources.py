@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Clips, close_while_another_thread_reads
+from conftest import Clips, Opener, close_while_another_thread_reads
 
 import gvdecode
 
@@ -395,3 +395,15 @@ def test_file_urls(clips: Clips, tmp_path: Path) -> None:
         assert np.array_equal(read(url), read(path))
     with pytest.raises(ValueError, match="this machine"):
         gvdecode.VideoDecoder("file://elsewhere/film.mp4")
+
+
+def test_a_stream_that_is_joined_between_key_frames(opened: Opener) -> None:
+    """Probing ends before anything tells the size. A second one was a crash."""
+    video = opened("joined.ts", latency="low", size=(48, 64))
+    assert (video.metadata.codec, video.metadata.width) == ("h264", 0)
+    frames = list(video.batches(1))
+    assert frames[0].shape == (1, 3, 48, 64)
+    want = opened("joined.ts", size=(48, 64))
+    for low, normal in zip(frames, want.batches(1), strict=True):
+        assert low.numpy().tobytes() == normal.numpy().tobytes()
+    assert len(frames) == 20
