@@ -35,7 +35,7 @@ def read_small(path: str, device: str) -> tuple[torch.Tensor, np.ndarray, np.nda
         path,
         device=device,
         size=(27, 48),
-        interpolation="bicubic",  # as FFmpeg resizes, which it was trained with
+        interpolation="bicubic",  # as FFmpeg resizes, with which TransNetV2 reads
         dimension_order="NHWC",
     ) as video:
         for batch in video.batches(256):

@@ -91,6 +91,9 @@ static int check_pixels(const gvd_media *media, gvd_error *reason)
     if (media->planes == 3 && sub == media->chroma_height && sub <= 1 &&
         (depth == 8 || depth == 10 || depth == 12))
         return GVD_OK;
+    if (!media->pixel_format[0])
+        return gvd_fail(reason, GVD_ERR_UNSUPPORTED,
+                        "its start does not tell what its pixels are");
     return gvd_fail(reason, GVD_ERR_UNSUPPORTED, "no NVDEC decodes %s",
                     media->pixel_format);
 }
