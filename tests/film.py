@@ -6,7 +6,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CLIPS = sorted((ROOT.parent / "shared" / "media" / "clips").glob("*.mp4"))
 COFFEE = ROOT / "examples" / "media" / "04_coffee.mp4"
 
-LENGTHS = [53, 71, 40, 66, 57]  # frames of each shot
+LENGTHS = [43, 31, 50, 38, 28]  # frames of each shot
 SKIPPED = 30  # frames at the start of each clip
 RATE = 25
 
