@@ -254,23 +254,18 @@ static int choose_stream(gvd_source *s, int wanted, gvd_error *err)
 }
 
 // Where streams may come at any time, libavformat looks for them for seconds,
-// which a live source has to be waited for.
+// which a live source has to be waited for. What is not known so soon of a
+// video that was joined between key frames its decoder finds: libavformat does
+// not survive that it is asked to look at a stream again.
 #define SHORT_PROBE_US (AV_TIME_BASE / 5)
 
 static int find_streams(gvd_source *s, bool low_latency)
 {
-    AVFormatContext *format = s->format;
-    if (!low_latency)
-        return avformat_find_stream_info(format, NULL);
-    format->fps_probe_size = 0; // frames that would tell the rate
-    format->max_analyze_duration = SHORT_PROBE_US;
-    int code = avformat_find_stream_info(format, NULL);
-    format->max_analyze_duration = 0; // libavformat's own
-    // Never twice at the same stream, which libavformat does not survive. What
-    // is not known yet of a video joined between key frames, its decoder finds.
-    return code < 0 || format->nb_streams > 0
-               ? code
-               : avformat_find_stream_info(format, NULL);
+    if (low_latency) {
+        s->format->fps_probe_size = 0; // frames that would tell the rate
+        s->format->max_analyze_duration = SHORT_PROBE_US;
+    }
+    return avformat_find_stream_info(s->format, NULL);
 }
 
 static int probe(gvd_source *s, const gvd_source_params *params, gvd_error *err)
