@@ -56,13 +56,14 @@ CHECKED = 224  # frames, of which the last are of another scene than the first
 # How far the scores may be from the reference's. With the light model one frame too
 # early or late is 0.34. The heavy one with its random weights sees the mean colour
 # most, and libswscale's pixels, and so OpenCV's, are darker by 0.75 of 255; gvdecode's
-# are rounded to bytes for it where the CPU decodes.
+# are rounded to bytes for it where the CPU decodes, which alone moves its scores by
+# 0.17.
 REFERENCE = "gvdecode cpu"
 SWSCALE = {"light": 0.2, "heavy": 0.5}
 TOLERANCE = {
     "conventional": SWSCALE,
     "streamreader": SWSCALE,
-    "gvdecode cuda": {"light": 0.1, "heavy": 0.1},
+    "gvdecode cuda": {"light": 0.1, "heavy": 0.3},
 }
 MOST = 5  # samples
 

@@ -55,8 +55,11 @@ typedef struct gvd_backend {
     double open_seconds;      // what a new session costs, about
     double pixels_per_second; // of one session, about
 
-    // GVD_AGAIN where no session is idle and may_create is false.
-    int (*open)(const gvd_session_params *params, bool may_create,
+    // saves: the seconds that the session would save, about. Where none is
+    // idle, INFINITY has one created, 0 does not, and what is between does if
+    // it pays together with what readings before would have saved; else
+    // GVD_AGAIN.
+    int (*open)(const gvd_session_params *params, double saves,
                 gvd_session **out, gvd_error *err);
     int (*begin)(gvd_session *session, const gvd_job_start *start,
                  gvd_error *err);

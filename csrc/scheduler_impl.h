@@ -68,8 +68,9 @@ struct gvd_scheduler {
     int idle_workers;    // of these, for a job
     int sessions;        // open, or being opened
     int open_sessions;
-    bool no_backend; // it refuses the stream: the fallback does all jobs
-    int session_cap; // more could not be had
+    bool no_backend;   // it refuses the stream: the fallback does all jobs
+    int session_cap;   // more could not be had
+    int told_sessions; // with so many it was told what another would save
     int64_t memory_limit;
     gvd_claim claim;       // on the budget
     int64_t claimed_frame; // bytes of a frame that the claim is for

@@ -2,6 +2,7 @@
 // a job then is worker_decode.c's.
 #include "scheduler_impl.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -37,7 +38,7 @@ static int decode_again(gvd_worker *w)
     int rc = GVD_OK;
     if (!w->spare) {
         gvd_session_params params = session_params(w);
-        rc = fallback->open(&params, true, &w->spare, &w->error);
+        rc = fallback->open(&params, INFINITY, &w->spare, &w->error);
     }
     if (rc == GVD_OK)
         rc = gvd_worker_decode(w, fallback, w->spare);
@@ -99,19 +100,24 @@ static void finish_job_locked(gvd_worker *w, int rc)
 
 // --- sessions ---
 
-// Another session pays if the others would be busy for longer than it takes to
-// open, and then some.
-static bool pays_locked(const gvd_scheduler *s)
+// What another session saves, for backend.h's open. It pays by itself if the
+// others would be busy for longer than it takes to open, and then some.
+static double saves_locked(gvd_scheduler *s)
 {
     const gvd_media *media = &s->params.session.stream->media;
     const gvd_backend *backend = s->params.backend;
-    if (s->params.insist || s->params.frames_ahead <= 0 ||
+    if (s->sessions == 0 || s->params.insist || s->params.frames_ahead <= 0 ||
         backend->open_seconds <= 0)
-        return true;
+        return INFINITY;
     double pixels = (double)(s->params.frames_ahead - s->stats.frames) *
                     media->width * media->height;
     double left = pixels / (backend->pixels_per_second * s->sessions);
-    return left > 1.5 * backend->open_seconds;
+    if (left > 1.5 * backend->open_seconds)
+        return INFINITY;
+    if (s->sessions <= s->told_sessions) // what it would have saved is known
+        return 0;
+    s->told_sessions = s->sessions;
+    return fmax(left, 0) / (s->sessions + 1);
 }
 
 static void drop_session_locked(gvd_worker *w)
@@ -155,14 +161,13 @@ static void fail_next_job_locked(gvd_scheduler *s, int rc,
     pthread_cond_signal(&s->frames);
 }
 
-static int try_open_locked(gvd_worker *w, bool may_create)
+static int try_open_locked(gvd_worker *w, double saves)
 {
     gvd_scheduler *s = w->scheduler;
     s->sessions++;
     pthread_mutex_unlock(&s->lock);
     gvd_session_params params = session_params(w);
-    int rc =
-        s->params.backend->open(&params, may_create, &w->session, &w->error);
+    int rc = s->params.backend->open(&params, saves, &w->session, &w->error);
     pthread_mutex_lock(&s->lock);
     if (rc != GVD_OK) {
         s->sessions--;
@@ -180,7 +185,7 @@ static int wait_open_locked(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     double start = gvd_seconds();
     gvd_worker_begin_session_locked(s);
-    int rc = try_open_locked(w, s->sessions == 0 || pays_locked(s));
+    int rc = try_open_locked(w, saves_locked(s));
     while (s->sessions == 0 && !s->aborted) {
         bool full = rc == GVD_ERR_NO_MEMORY && s->params.budget &&
                     gvd_budget_is_patient(s->params.budget, start);
@@ -189,7 +194,7 @@ static int wait_open_locked(gvd_worker *w)
             break;
         if (full)
             gvd_worker_starve_locked(s);
-        rc = try_open_locked(w, true);
+        rc = try_open_locked(w, INFINITY);
     }
     return rc;
 }
@@ -201,7 +206,7 @@ static int open_first_locked(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     if (!gvd_claim_is_next(&s->claim, s->params.budget))
         return GVD_AGAIN;
-    int rc = try_open_locked(w, false);
+    int rc = try_open_locked(w, 0);
     if (rc == GVD_AGAIN)
         rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
     else if (rc == GVD_OK) {

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SECONDS = 10.0
-RESIDENT_MAX = 2 << 30  # bytes, at the most a copy may take
+RESIDENT_MAX = 2 << 30  # bytes more than before, at the most that a copy may take
 SPACE_MAX = 16 << 30  # of addresses, so that the machine outlives a failure
 FRAMES = 16  # front to back: what comes later in a long file is like it
 BY_NUMBER = 4
@@ -99,14 +99,16 @@ def compare(path: str, device: str) -> str:
     return "sound"
 
 
-def peak() -> int:
-    """The most resident bytes since the last `forget_peak`."""
+def resident(what: str) -> int:
+    """Bytes: "VmRSS", or "VmHWM", the most since the last `forget_peak`."""
     status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    return int(status.split(f"{what}:")[1].split()[0]) * 1024
 
 
-def forget_peak() -> None:
+def forget_peak() -> int:
+    """The resident bytes now: a process with CUDA has many, and pools grow."""
     Path("/proc/self/clear_refs").write_text("5")
+    return resident("VmRSS")
 
 
 def work(device: str) -> None:
@@ -116,9 +118,9 @@ def work(device: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
         path, seed = json.loads(line)
-        forget_peak()
+        before = forget_peak()
         result = compare(path, device) if seed is None else read(path, seed, device)
-        print(json.dumps([result, peak()]), flush=True)
+        print(json.dumps([result, resident("VmHWM") - before]), flush=True)
 
 
 # --- the process that judges ---
@@ -150,7 +152,7 @@ class Worker:
             return "", f"exit status {self.process.wait()}: {' / '.join(words[-3:])}"
         result, most = json.loads(line)
         if most > RESIDENT_MAX:
-            return "", f"{most >> 20} MiB of memory"
+            return "", f"{most >> 20} MiB of memory more"
         return result, ""
 
     def close(self) -> None:

@@ -19,10 +19,10 @@ struct gvd_session {
     struct SwsContext *sws;
 };
 
-int gvd_cpu_session_open(const gvd_session_params *params, bool may_create,
+int gvd_cpu_session_open(const gvd_session_params *params, double saves,
                          gvd_session **out, gvd_error *err)
 {
-    (void)may_create; // a decoder costs nothing worth saving
+    (void)saves; // a decoder costs nothing worth saving
     gvd_session *s = calloc(1, sizeof *s);
     if (!s)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");

@@ -3,7 +3,7 @@
 
 #include "backend.h"
 
-int gvd_cpu_session_open(const gvd_session_params *params, bool may_create,
+int gvd_cpu_session_open(const gvd_session_params *params, double saves,
                          gvd_session **out, gvd_error *err);
 int gvd_cpu_session_begin(gvd_session *session, const gvd_job_start *start,
                           gvd_error *err);

@@ -1,9 +1,11 @@
 #include "cuda/decoder_pool.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "cuda/device.h"
 #include "log.h"
+#include "savings.h"
 
 // Surfaces that a decoder of any stream of these codecs needs: the largest DPB
 // and what waits for display. Above LARGE_PIXELS they cost too much memory, and
@@ -15,6 +17,8 @@
 // Beyond what the stream needs: what waits for display.
 #define EXTRA_SURFACES 4
 #define OUTPUT_SURFACES 4
+// Seconds: twice what creating one takes, at least.
+#define PRICE 0.1
 #define IDLE_LIMIT ((int64_t)4 << 30)
 
 static struct {
@@ -272,11 +276,23 @@ static int take_configured(gvd_gpu *gpu, const gvd_decoder_format *format,
     }
 }
 
+static bool pays(const gvd_gpu *gpu, const gvd_decoder_format *format,
+                 double saves)
+{
+    const unsigned width = size_class(format->width) / 128,
+                   height = size_class(format->height) / 128;
+    const uint64_t kind =
+        1 | (uint64_t)gpu->index << 1 | (uint64_t)format->codec << 9 |
+        (uint64_t)format->chroma << 17 | (uint64_t)format->bit_depth << 21 |
+        (uint64_t)width << 29 | (uint64_t)height << 45;
+    return saves > 0 && (isinf(saves) || gvd_savings_pay(kind, saves, PRICE));
+}
+
 int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
-                     bool may_create, gvd_decoder **out, gvd_error *err)
+                     double saves, gvd_decoder **out, gvd_error *err)
 {
     int rc = take_configured(gpu, format, out);
-    if (rc != GVD_AGAIN || !may_create)
+    if (rc != GVD_AGAIN || !pays(gpu, format, saves))
         return rc;
     pthread_mutex_lock(&idle.creating);
     rc = take_configured(gpu, format, out); // given back meanwhile

@@ -45,10 +45,10 @@ typedef struct gvd_decoder {
     struct gvd_decoder *next; // while it is idle
 } gvd_decoder;
 
-// A decoder configured for the format: an idle one, or with may_create a new
-// one, else GVD_AGAIN.
+// A decoder configured for the format: an idle one, or a new one if what it
+// saves pays for it (as backend.h's open), else GVD_AGAIN.
 int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
-                     bool may_create, gvd_decoder **out, gvd_error *err);
+                     double saves, gvd_decoder **out, gvd_error *err);
 
 // Makes the decoder fit a format of its class; GVD_AGAIN if it cannot.
 int gvd_decoder_configure(gvd_decoder *decoder,

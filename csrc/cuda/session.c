@@ -1,5 +1,6 @@
 #include "cuda/session.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "cuda/codecs.h"
@@ -98,7 +99,8 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
     if (rc == GVD_AGAIN) {
         gvd_decoder_give(&s->decoder, false);
         s->last_index = -1;
-        rc = gvd_decoder_take(s->gpu, &wanted, true, &s->decoder, &s->error);
+        rc =
+            gvd_decoder_take(s->gpu, &wanted, INFINITY, &s->decoder, &s->error);
     }
     s->format = *format;
     return park(s, rc) ? (int)s->decoder->max_surfaces : 0;
@@ -268,7 +270,7 @@ static int create_parser(gvd_session *s, gvd_error *err)
 
 // A decoder of the class that the container's size tells; the bitstream has the
 // last word in on_sequence.
-static int take_decoder(gvd_session *s, bool may_create, gvd_error *err)
+static int take_decoder(gvd_session *s, double saves, gvd_error *err)
 {
     const gvd_media *media = &s->params.stream->media;
     gvd_decoder_format format = {
@@ -279,10 +281,10 @@ static int take_decoder(gvd_session *s, bool may_create, gvd_error *err)
         .width = ((unsigned)media->width + 15) / 16 * 16,
         .height = ((unsigned)media->height + 15) / 16 * 16,
     };
-    return gvd_decoder_take(s->gpu, &format, may_create, &s->decoder, err);
+    return gvd_decoder_take(s->gpu, &format, saves, &s->decoder, err);
 }
 
-int gvd_cuda_session_open(const gvd_session_params *params, bool may_create,
+int gvd_cuda_session_open(const gvd_session_params *params, double saves,
                           gvd_session **out, gvd_error *err)
 {
     gvd_session *s = calloc(1, sizeof *s);
@@ -299,7 +301,7 @@ int gvd_cuda_session_open(const gvd_session_params *params, bool may_create,
         free(s);
         return rc;
     }
-    rc = take_decoder(s, may_create, err);
+    rc = take_decoder(s, saves, err);
     if (rc == GVD_OK)
         rc = create_parser(s, err);
     gvd_gpu_pop(s->gpu);

@@ -4,7 +4,7 @@
 
 #include "backend.h"
 
-int gvd_cuda_session_open(const gvd_session_params *params, bool may_create,
+int gvd_cuda_session_open(const gvd_session_params *params, double saves,
                           gvd_session **out, gvd_error *err);
 int gvd_cuda_session_begin(gvd_session *session, const gvd_job_start *start,
                            gvd_error *err);

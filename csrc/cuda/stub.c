@@ -8,10 +8,10 @@ static int no_cuda(gvd_error *err)
                     "this gvdecode was built without CUDA");
 }
 
-static int open_session(const gvd_session_params *params, bool may_create,
+static int open_session(const gvd_session_params *params, double saves,
                         gvd_session **out, gvd_error *err)
 {
-    (void)params, (void)may_create, (void)out;
+    (void)params, (void)saves, (void)out;
     return no_cuda(err);
 }
 

@@ -4,6 +4,7 @@
 // cannot decode, and misbehave where they are told to.
 #pragma once
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -41,6 +42,7 @@ typedef struct fake {
 
     // What opening a session gives; NULL: GVD_OK. nth counts from 0.
     int (*open)(struct fake *fake, int nth, bool may_create);
+    atomic_int told; // what a session would save
     atomic_int opens, opened;
 
     // Reading: feeder thread only.
@@ -235,12 +237,13 @@ static inline gvd_session *fake_session(const gvd_session_params *params,
     return s;
 }
 
-static inline int fake_open(const gvd_session_params *params, bool may_create,
+static inline int fake_open(const gvd_session_params *params, double saves,
                             gvd_session **out, gvd_error *err)
 {
     fake *f = (fake *)params->stream;
+    atomic_fetch_add(&f->told, saves > 0 && !isinf(saves));
     int nth = atomic_fetch_add(&f->opens, 1);
-    int rc = f->open ? f->open(f, nth, may_create) : GVD_OK;
+    int rc = f->open ? f->open(f, nth, isinf(saves)) : GVD_OK;
     if (rc < 0)
         return gvd_fail(err, rc, "session %d does not open", nth);
     if (rc > 0)
@@ -251,11 +254,11 @@ static inline int fake_open(const gvd_session_params *params, bool may_create,
 }
 
 static inline int fake_open_fallback(const gvd_session_params *params,
-                                     bool may_create, gvd_session **out,
+                                     double saves, gvd_session **out,
                                      gvd_error *err)
 {
     (void)err;
-    REQUIRE(may_create);
+    REQUIRE(isinf(saves));
     *out = fake_session(params, true);
     return GVD_OK;
 }

@@ -415,6 +415,7 @@ static void test_sessions_that_do_not_pay(void)
         REQUIRE(got.status == GVD_EOF);
         gvd_scheduler_stats(s, &stats);
         REQUIRE(stats.sessions == (insist ? 3 : 1));
+        REQUIRE(atomic_load(&f.told) == !insist); // of all attempts one
         REQUIRE(strstr(stats.sessions_reason, reason));
         stop(&s, &f);
         fake_free(&f);
