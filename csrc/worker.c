@@ -114,9 +114,9 @@ static double saves_locked(gvd_scheduler *s)
     double left = pixels / (backend->pixels_per_second * s->sessions);
     if (left > 1.5 * backend->open_seconds)
         return INFINITY;
-    if (s->sessions <= s->told_sessions) // what it would have saved is known
+    if (s->open_sessions <= s->told_sessions) // it is known what that saves
         return 0;
-    s->told_sessions = s->sessions;
+    s->told_sessions = s->open_sessions;
     return fmax(left, 0) / (s->sessions + 1);
 }
 

@@ -74,15 +74,15 @@ struct shrink_term {
 };
 
 struct shrink_colors {
-    shrink_term y, rv, gu, gv, bu;
+    shrink_term y, vr, ug, vg, ub; // vr: of V in red
 
     MEMBER void init(const gvd_yuv_matrix &m)
     {
         y.init(m.cy, GVD_YUV_LUMA_SCALE, m.y_offset);
-        rv.init(m.crv, GVD_YUV_CHROMA_SCALE, 128);
-        gu.init(m.cgu, GVD_YUV_CHROMA_SCALE, 128);
-        gv.init(m.cgv, GVD_YUV_CHROMA_SCALE, 128);
-        bu.init(m.cbu, GVD_YUV_CHROMA_SCALE, 128);
+        vr.init(m.crv, GVD_YUV_CHROMA_SCALE, 128);
+        ug.init(m.cgu, GVD_YUV_CHROMA_SCALE, 128);
+        vg.init(m.cgv, GVD_YUV_CHROMA_SCALE, 128);
+        ub.init(m.cbu, GVD_YUV_CHROMA_SCALE, 128);
     }
 };
 
@@ -183,9 +183,9 @@ DEVICE void go_down(const gvd_resample_params &p, int x, int first, int count,
         if (i + 2 < count)
             next = cursor.load();
         const gvd_yuv_chroma chroma = {
-            colors.rv.of(now.v),
-            colors.gu.of(now.u) + colors.gv.of(now.v),
-            colors.bu.of(now.u),
+            colors.vr.of(now.v),
+            colors.ug.of(now.u) + colors.vg.of(now.v),
+            colors.ub.of(now.u),
         };
 #pragma unroll
         for (int j = 0; j < 2; j++) {
