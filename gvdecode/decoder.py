@@ -290,12 +290,9 @@ class VideoDecoder(Closing, FrameAccess):
         # Read on demand: decoding needs less, and opening must be quick.
         if self._metadata is None:
             media = self._reader.media
-            scan = _Scan(
-                self._arguments["source"],
-                media["stream_index"],
-                media["seekable"],
-                self,
-            )
+            options = {name: self._arguments[name] for name in _TO_SCAN}
+            options["stream_index"] = media["stream_index"]
+            scan = _Scan(options, media["seekable"], self)
             self._metadata = from_media(media, self._rotate, scan)
             log.drain()
         return self._metadata
@@ -457,17 +454,20 @@ def _reopen(kind: type[VideoDecoder], options: dict[str, Any]) -> VideoDecoder:
     return kind(**options)
 
 
+# How a decoder's source is opened again.
+_TO_SCAN = ("source", "timeout", "protocols", "max_pixels", "follow")
+
+
 class _Scan:
     """Finds the index for a `VideoMetadata`, which may outlive its decoder."""
 
     def __init__(
         self,
-        source: arguments.VideoSource,
-        stream_index: int,
+        options: dict[str, Any],
         seekable: bool,
         video: VideoDecoder | None = None,
     ) -> None:
-        self._parts = (source, stream_index, seekable)
+        self._parts = (options, seekable)
         self._video = None if video is None else weakref.ref(video)
         self._index: VideoIndex | None = None
 
@@ -475,14 +475,12 @@ class _Scan:
         video = self._video() if self._video else None
         if video is not None and not (video._closed and video._index is None):
             return video.index
-        source, stream_index, seekable = self._parts
+        options, seekable = self._parts
         if not seekable:
-            name = arguments.source(source).name
+            name = arguments.source(options["source"]).name
             raise UnsupportedError(f"{name}: it can be read only once")
         if self._index is None:
-            with VideoDecoder(
-                source, device="cpu", stream_index=stream_index, fallback="silent"
-            ) as again:
+            with VideoDecoder(device="cpu", fallback="silent", **options) as again:
                 self._index = again.index
         return self._index
 

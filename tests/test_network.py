@@ -188,6 +188,9 @@ def test_a_local_playlist_needs_protocols(
         gvdecode.VideoDecoder(path.read_bytes())
     got = read(str(path), protocols="file")
     assert np.array_equal(got, read(str(clips.path("h264.ts"))))
+    with gvdecode.VideoDecoder(path, protocols="file") as video:
+        metadata = video.metadata
+    assert metadata.num_frames == len(got)  # counted in the source, opened again
 
 
 @pytest.mark.parametrize(
