@@ -60,17 +60,17 @@ struct gvd_scheduler {
     gvd_timeline timeline;
     bool wants_packets; // next() must see further ahead
     bool fed;           // the feeder is done
+    bool first_out;     // a frame has come
+    bool no_backend;    // it refuses the stream: the fallback does all jobs
     int feed_status;
     gvd_error feed_error;
-    bool first_out;      // a frame has come
     int worker_count;    // threads that run
     int waiting_workers; // for whatever
     int idle_workers;    // of these, for a job
     int sessions;        // open, or being opened
     int open_sessions;
-    bool no_backend;   // it refuses the stream: the fallback does all jobs
-    int session_cap;   // more could not be had
     int told_sessions; // with so many it was told what another would save
+    int session_cap;   // more could not be had
     int64_t memory_limit;
     gvd_claim claim;       // on the budget
     int64_t claimed_frame; // bytes of a frame that the claim is for
