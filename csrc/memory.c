@@ -17,6 +17,7 @@ struct gvd_budget {
     // Guarded by lock.
     int64_t limit, held, held_max;
     int64_t claimed, idle;
+    int64_t wanted; // by claims that wait
     double patience;
     double moved;     // when something was given back last
     double ended;     // when a reading was over last
@@ -36,7 +37,7 @@ static void reset(gvd_budget *b)
     pthread_mutex_init(&b->trim_lock, NULL);
     b->trimmers = NULL;
     pthread_mutex_init(&b->lock, NULL);
-    b->held = b->held_max = b->claimed = b->idle = 0;
+    b->held = b->held_max = b->claimed = b->idle = b->wanted = 0;
     b->claims = b->granted = b->trimming = 0;
     b->first = NULL;
 }
@@ -252,13 +253,16 @@ void gvd_charge_give(gvd_charge *charge)
 
 // --- claims ---
 
-static void enqueue_locked(gvd_budget *b, gvd_claim *claim)
+static void enqueue_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
 {
     if (!claim->known) {
         claim->known = true;
         claim->charge = (gvd_charge){b, 0, epoch, false};
         b->claims++;
     }
+    const int64_t more = bytes - claim->charge.bytes;
+    b->wanted += more - claim->wanted;
+    claim->wanted = more;
     if (claim->waiting)
         return;
     claim->waiting = true;
@@ -279,6 +283,8 @@ static void dequeue_locked(gvd_budget *b, gvd_claim *claim)
         at = &(*at)->next;
     *at = claim->next;
     claim->waiting = false;
+    b->wanted -= claim->wanted;
+    claim->wanted = 0;
 }
 
 // Readings that stay, like those of cameras, do not hold up another one.
@@ -295,13 +301,14 @@ static bool is_crowded_locked(const gvd_budget *b, const gvd_claim *claim)
 
 static bool is_next_locked(const gvd_budget *b, const gvd_claim *claim)
 {
-    return b->first == claim && !is_crowded_locked(b, claim);
+    const bool all_fit = b->held + b->wanted <= b->limit;
+    return (b->first == claim || all_fit) && !is_crowded_locked(b, claim);
 }
 
-bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget)
+bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget, int64_t bytes)
 {
     pthread_mutex_lock(&budget->lock);
-    enqueue_locked(budget, claim);
+    enqueue_locked(budget, claim, bytes);
     bool next = is_next_locked(budget, claim);
     pthread_mutex_unlock(&budget->lock);
     return next;
@@ -361,7 +368,7 @@ int gvd_claim_grow(gvd_claim *claim, gvd_budget *budget, int64_t bytes,
     gvd_budget *b = budget;
     int rc = GVD_OK;
     pthread_mutex_lock(&b->lock);
-    enqueue_locked(b, claim);
+    enqueue_locked(b, claim, bytes);
     bool granted = grant_locked(b, claim, bytes);
     if (!granted && bytes <= b->limit && pays_to_trim_locked(b, claim, bytes)) {
         trim_locked(b, bytes - claim->charge.bytes);

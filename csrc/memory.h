@@ -2,7 +2,7 @@
 // limit.
 //
 //   gvd_claim    what a reading cannot go on without: granted in the order of
-//                asking, and waited for
+//                asking where there is not room for all, and waited for
 //   gvd_charge   what only makes it faster, refused where there is no room or
 //                somebody waits for a claim; or what is kept for later
 //   gvd_trimmer  who holds memory that can be had back: asked before any of
@@ -75,12 +75,13 @@ struct gvd_claim {
     // Guarded by the budget. Zero at first.
     gvd_charge charge;
     bool known, waiting, granted;
+    int64_t wanted; // bytes more, while it waits
     double since, trimmed;
     gvd_claim *next; // of those that wait
 };
 
-// Queues up with a first claim; whether it is this one's turn.
-bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget);
+// Queues up with a first claim of so many bytes; whether it is its turn.
+bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget, int64_t bytes);
 // Makes it one of so many bytes: GVD_OK, also where it has them; GVD_AGAIN:
 // not yet, to be asked again soon; GVD_ERR_NO_MEMORY with our figures where it
 // never fits, or where waiting was in vain.

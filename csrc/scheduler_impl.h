@@ -99,6 +99,8 @@ void gvd_worker_starve_locked(gvd_scheduler *scheduler);
 // This and the next give the lock up for a while.
 int gvd_worker_claim_locked(gvd_scheduler *scheduler, int64_t frame_bytes,
                             gvd_error *err);
+// Whether a first claim would be granted, if there is room.
+bool gvd_worker_is_next_locked(gvd_scheduler *scheduler);
 // Waits until the worker's job may leave the frame, and counts it.
 int gvd_worker_hold_locked(gvd_worker *worker, gvd_frame *frame);
 // A session is counted by whoever makes it: the claim for it ends.

@@ -204,7 +204,7 @@ static int wait_open_locked(gvd_worker *w)
 static int open_first_locked(gvd_worker *w)
 {
     gvd_scheduler *s = w->scheduler;
-    if (!gvd_claim_is_next(&s->claim, s->params.budget))
+    if (!gvd_worker_is_next_locked(s))
         return GVD_AGAIN;
     int rc = try_open_locked(w, 0);
     if (rc == GVD_AGAIN)

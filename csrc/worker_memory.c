@@ -29,15 +29,27 @@ static int count_head_frames(const gvd_scheduler *s, int64_t frame_bytes)
     return fit < GVD_HEAD_FRAMES ? (int)fit : GVD_HEAD_FRAMES;
 }
 
+static int64_t claim_bytes(const gvd_scheduler *s, int frames,
+                           int64_t frame_bytes)
+{
+    int64_t bytes = s->params.batch_bytes + frames * frame_bytes;
+    return s->session_begun ? bytes : bytes + s->params.session_bytes;
+}
+
+bool gvd_worker_is_next_locked(gvd_scheduler *s)
+{
+    int frames = count_head_frames(s, s->frame_bytes);
+    return gvd_claim_is_next(&s->claim, s->params.budget,
+                             claim_bytes(s, frames, s->frame_bytes));
+}
+
 int gvd_worker_claim_locked(gvd_scheduler *s, int64_t frame_bytes,
                             gvd_error *err)
 {
     if (!s->params.budget || frame_bytes <= s->claimed_frame)
         return GVD_OK;
     int frames = count_head_frames(s, frame_bytes);
-    int64_t bytes = s->params.batch_bytes + frames * frame_bytes;
-    if (!s->session_begun)
-        bytes += s->params.session_bytes;
+    int64_t bytes = claim_bytes(s, frames, frame_bytes);
     pthread_mutex_unlock(&s->lock);
     int rc = gvd_claim_grow(&s->claim, s->params.budget, bytes, err);
     pthread_mutex_lock(&s->lock);

@@ -68,12 +68,12 @@ static void test_claims_are_granted_in_their_order(void)
     gvd_charge extra = {0}, idle = {0};
     REQUIRE(gvd_charge_take(&extra, b, 50, GVD_CHARGE_EXTRA));
     REQUIRE(gvd_claim_grow(&big, b, 80, NULL) == GVD_AGAIN);
-    REQUIRE(gvd_claim_grow(&small, b, 10, NULL) == GVD_AGAIN);
+    REQUIRE(gvd_claim_grow(&small, b, 30, NULL) == GVD_AGAIN);
     REQUIRE(!gvd_charge_take(&idle, b, 1, GVD_CHARGE_EXTRA));
     REQUIRE(gvd_charge_take(&idle, b, 1, GVD_CHARGE_NEEDED));
     gvd_charge_give(&idle);
     gvd_charge_give(&extra);
-    REQUIRE(gvd_claim_grow(&small, b, 10, NULL) == GVD_AGAIN);
+    REQUIRE(gvd_claim_grow(&small, b, 30, NULL) == GVD_AGAIN);
     REQUIRE(gvd_claim_grow(&big, b, 80, NULL) == GVD_OK);
     REQUIRE(gvd_claim_grow(&small, b, 10, NULL) == GVD_OK);
     REQUIRE(gvd_claim_grow(&big, b, 70, NULL) == GVD_OK && held(b) == 90);
@@ -356,6 +356,25 @@ static void test_an_idle_session_is_taken_before_memory_for_one_is_claimed(void)
     REQUIRE(held(b) == 0);
 }
 
+// The order counts only where there is not room for all who wait.
+static void test_whoever_comes_is_next_where_all_fit(void)
+{
+    test_begin("all fit", 1, 20);
+    gvd_budget *b = fresh_budget(100, 20);
+    gvd_claim first = {0}, second = {0}, third = {0};
+    REQUIRE(gvd_claim_is_next(&first, b, 40));
+    REQUIRE(gvd_claim_is_next(&second, b, 60));
+    REQUIRE(!gvd_claim_is_next(&third, b, 1));
+    REQUIRE(!gvd_claim_is_next(&second, b, 60)); // not any more
+    REQUIRE(gvd_claim_is_next(&first, b, 40));
+    gvd_claim_drop(&third);
+    REQUIRE(gvd_claim_grow(&second, b, 60, NULL) == GVD_OK);
+    REQUIRE(gvd_claim_grow(&first, b, 40, NULL) == GVD_OK);
+    gvd_claim_drop(&first);
+    gvd_claim_drop(&second);
+    REQUIRE(held(b) == 0);
+}
+
 static int grow(gvd_claim *claim, gvd_budget *b)
 {
     return gvd_claim_grow(claim, b, 1, NULL);
@@ -373,7 +392,7 @@ static void test_a_crowd_lets_others_wait_only_while_it_moves(void)
         REQUIRE(grow(&claims[i], b) == GVD_OK);
     gvd_claim_drop(&claims[0]);
     REQUIRE(grow(&claims[3], b) == GVD_AGAIN && gvd_budget_is_wanted(b));
-    REQUIRE(!gvd_claim_is_next(&claims[3], b));
+    REQUIRE(!gvd_claim_is_next(&claims[3], b, 1));
     REQUIRE(grow(&claims[1], b) == GVD_OK); // one that goes on
     gvd_claim_drop(&claims[1]);
     REQUIRE(grow(&claims[3], b) == GVD_OK && !gvd_budget_is_wanted(b));
@@ -461,6 +480,7 @@ int main(void)
     test_a_child_begins_with_nothing();
     test_many_readings_share_one_limit();
     test_an_idle_session_is_taken_before_memory_for_one_is_claimed();
+    test_whoever_comes_is_next_where_all_fit();
     test_a_crowd_lets_others_wait_only_while_it_moves();
     test_a_reading_without_room_fails_and_the_other_goes_on();
     test_one_frame_and_its_batch_are_enough();
