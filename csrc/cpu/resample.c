@@ -37,7 +37,7 @@ typedef struct resampling {
     uint8_t *levels;           // the ring: by frame row, then by channel
     void *sums;                // of the block: by row, then by channel
     gvd_host_block *blocks[2]; // of both
-    const uint8_t **rows;
+    void **rows;
     float *line; // a row of the picture
 } resampling;
 
@@ -101,19 +101,22 @@ static gvd_sample_row frame_row(const resampling *r, int y)
     return row;
 }
 
-// Bytes of the levels of a frame row, or of two, of one channel.
-static size_t channel_bytes(const resampling *r)
+static int room_of(const resampling *r)
 {
-    const size_t row = (size_t)(r->strip + GVD_ROW_PADDING) * r->size;
-    return r->whole ? 2 * row : row;
+    return r->strip + GVD_ROW_PADDING;
 }
 
-// Where those of a frame row lie; of short ones together with the row below.
-static uint8_t *slot_at(const resampling *r, int slot, int channel)
+// Numbers of a slot of the ring: of a frame row, or of two.
+static size_t slot_numbers(const resampling *r)
 {
-    const size_t index = (size_t)(r->whole ? slot / 2 : slot);
-    return r->levels + (index * (size_t)r->c->channels + (size_t)channel) *
-                           channel_bytes(r);
+    return (size_t)room_of(r) *
+           (size_t)(r->whole ? GVD_PAIR_NUMBERS : r->c->channels);
+}
+
+static void *slot_at(const resampling *r, int slot)
+{
+    return r->levels +
+           (size_t)(r->whole ? slot / 2 : slot) * slot_numbers(r) * r->size;
 }
 
 static void *sums_at(const resampling *r, int y, int channel)
@@ -130,24 +133,23 @@ static void load_strip(resampling *r, int x, int n)
         r->loaded = r->low;
     r->loaded_low = r->low;
     for (int y = r->loaded; y < r->high; y += r->whole ? 2 : 1) {
-        void *out[3] = {0};
-        for (int k = 0; k < r->c->channels; k++)
-            out[k] = slot_at(r, y % r->ring, k);
+        void *slot = slot_at(r, y % r->ring);
+        float *out[3] = {slot};
+        for (int k = 1; k < r->c->channels; k++)
+            out[k] = out[k - 1] + room_of(r);
         const int below = y + 1 < r->frame->height ? y + 1 : y;
         const gvd_sample_row rows[2] = {frame_row(r, y), frame_row(r, below)};
         if (r->whole)
-            r->ops->load_short(r->c, rows, x, n,
-                               (int16_t *const[]){out[0], out[1], out[2]});
+            r->ops->load_short(r->c, rows, x, n, slot, room_of(r));
         else
-            r->ops->load_float(r->c, rows, x, n,
-                               (float *const[]){out[0], out[1], out[2]});
+            r->ops->load_float(r->c, rows, x, n, out);
     }
     r->loaded = r->high > r->loaded ? r->high : r->loaded;
 }
 
 // A row of sums, of all channels. Pairs of frame rows begin at even ones: where
 // the first of them counts for nothing, nor does the last maybe.
-static void sum_row(const resampling *r, int y, size_t at, int n)
+static void sum_row(const resampling *r, int y, int at, int n)
 {
     const gvd_axis *axis = &r->c->y;
     const size_t weights_at = (size_t)y * (size_t)axis->stride;
@@ -161,25 +163,29 @@ static void sum_row(const resampling *r, int y, size_t at, int n)
     int slot = (axis->starts[y] - odd) % r->ring;
     for (int j = 0; j < count; j++, slot += step) {
         slot = slot < r->ring ? slot : slot - r->ring;
-        r->rows[j] = slot_at(r, slot, 0);
+        r->rows[j] = slot_at(r, slot);
+    }
+    if (r->whole) {
+        int16_t *const out[3] = {(int16_t *)sums_at(r, y, 0) + at,
+                                 (int16_t *)sums_at(r, y, 1) + at,
+                                 (int16_t *)sums_at(r, y, 2) + at};
+        r->ops->down_short(out, (int16_t *const *)r->rows, weights, count,
+                           room_of(r), axis->shift, n);
+        return;
     }
     for (int k = 0; k < r->c->channels; k++) {
-        void *out = (char *)sums_at(r, y, k) + at;
-        if (r->whole)
-            r->ops->down_short(out, (const int16_t *const *)r->rows, weights,
-                               count, axis->shift, n);
-        else
-            r->ops->down_float(out, (const float *const *)r->rows,
-                               axis->weights + weights_at, count, n);
+        r->ops->down_float((float *)sums_at(r, y, k) + at,
+                           (const float *const *)r->rows,
+                           axis->weights + weights_at, count, n);
         for (int j = 0; j < count; j++)
-            r->rows[j] += channel_bytes(r);
+            r->rows[j] = (float *)r->rows[j] + room_of(r);
     }
 }
 
 static void sum_strip(const resampling *r, int x, int n)
 {
     for (int y = r->first; y < r->end; y++)
-        sum_row(r, y, (size_t)(x - r->from) * r->size, n);
+        sum_row(r, y, x - r->from, n);
 }
 
 static void write_rows(const resampling *r, int stop)
@@ -222,9 +228,9 @@ static void choose_sizes(resampling *r)
 static int allocate(resampling *r, gvd_error *err)
 {
     const size_t channels = (size_t)r->c->channels;
-    const size_t level = (size_t)(r->strip + GVD_ROW_PADDING) * r->size;
+    const size_t slots = (size_t)(r->whole ? r->ring / 2 : r->ring);
     const size_t sum = (size_t)r->row_length * r->size;
-    r->blocks[0] = gvd_host_block_get((size_t)r->ring * channels * level);
+    r->blocks[0] = gvd_host_block_get(slots * slot_numbers(r) * r->size);
     r->blocks[1] = gvd_host_block_get((size_t)r->block * channels * sum);
     r->rows = malloc((size_t)(r->ring + 2) * sizeof *r->rows);
     r->line =

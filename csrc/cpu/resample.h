@@ -19,19 +19,25 @@ typedef struct gvd_sample_row {
 // What a row buffer has beyond its end: vectors may read and write there.
 #define GVD_ROW_PADDING 64
 
+// Of a column of two rows: the levels, and what else the routines keep.
+#define GVD_PAIR_LEVELS 6
+#define GVD_PAIR_NUMBERS 11
+
 // One set of routines. Buffers are theirs alone; x is a multiple of 4.
 typedef struct gvd_resample_ops {
     const char *name;
     // The levels of n pixels from column x on, of as many channels as there
-    // are. Short ones are of two rows, together in one of twice the length, in
-    // an order that only these routines know.
+    // are. Short ones are of three channels and two rows together, in a form
+    // that only these routines know: GVD_PAIR_NUMBERS for each column that
+    // there is room for.
     void (*load_short)(const gvd_conversion *c, const gvd_sample_row rows[2],
-                       int x, int n, int16_t *const out[3]);
+                       int x, int n, int16_t *pair, int room);
     void (*load_float)(const gvd_conversion *c, const gvd_sample_row *row,
                        int x, int n, float *const out[3]);
     // The weighted sum of `count` rows, or pairs of rows: two weights each.
-    void (*down_short)(int16_t *out, const int16_t *const *pairs,
-                       const int16_t *weights, int count, int shift, int n);
+    void (*down_short)(int16_t *const out[3], int16_t *const *pairs,
+                       const int16_t *weights, int count, int room, int shift,
+                       int n);
     void (*down_float)(float *out, const float *const *rows,
                        const float *weights, int count, int n);
     // A row along an axis; in[0] is sample `from`. Levels come out.

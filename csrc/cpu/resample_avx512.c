@@ -25,6 +25,12 @@
 #define LOAD_16(p) _mm_loadu_si128((const __m128i *)(p))
 #define LOAD_8(p) _mm_loadl_epi64((const __m128i *)(p))
 #define WIDEN(h) _mm512_cvtepu8_epi16(h)
+#define NEGATIVE(v) (_mm512_movepi16_mask(v) != 0)
+#define JOIN_LOW(a, b)                                                         \
+    _mm512_permutex2var_epi64(a, _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), b)
+#define JOIN_HIGH(a, b)                                                        \
+    _mm512_permutex2var_epi64(                                                 \
+        a, _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), b)
 #define LOAD_H(p) LOAD_32(p)
 #define LOAD_H_TWICE(p) twice_bytes(LOAD_16(p))
 #define WIDE_BYTES(p) _mm512_cvtepu8_epi32(LOAD_16(p))

@@ -13,6 +13,9 @@
 //   LOAD_H(p)          SHORTS bytes
 //   LOAD_H_TWICE(p)    SHORTS / 2 bytes, each twice
 //   WIDEN(h)           these to 16 bits
+//   NEGATIVE(v)        whether any 16-bit lane is
+//   JOIN_LOW(a, b)     16 bytes of each in turns, from their lower halves
+//   JOIN_HIGH(a, b)    from their upper ones
 //   WIDE_BYTES(p)      FLOATS bytes as 32 bits each; _TWICE: half, each twice
 //   WIDE_WORDS(p)      likewise of 16 bits
 //   SIGNED_WORDS(p)    FLOATS numbers of 16 bits, as 32 bits each
@@ -20,6 +23,7 @@
 //   STORE_WORDS(p, v)  as 16 bits
 //   STORE_HALVES(p, f) floats as half floats
 #define TAPS 16 // along a row, at once
+#define LINE 64 // bytes that the processor fetches
 
 struct coefficients {
     V y_offset, cy, crv, cgu, cgv, cbu;
@@ -76,10 +80,15 @@ INLINE struct levels load_terms(const struct coefficients *k,
     }};
 }
 
+// Of samples that are shifted by 7 already.
+INLINE V luma_term(const struct coefficients *k, V y)
+{
+    return INT(mulhrs_epi16)(INT(sub_epi16)(y, k->y_offset), k->cy);
+}
+
 INLINE V load_luma(const struct coefficients *k, const uint8_t *from)
 {
-    const V y = INT(slli_epi16)(WIDEN(LOAD_H(from)), 7);
-    return INT(mulhrs_epi16)(INT(sub_epi16)(y, k->y_offset), k->cy);
+    return luma_term(k, INT(slli_epi16)(WIDEN(LOAD_H(from)), 7));
 }
 
 INLINE V clip_short(V level)
@@ -103,10 +112,9 @@ INLINE void prefetch(const gvd_sample_row *row, int x)
 // and how many that were.
 INLINE int load_pairs(const struct coefficients *k,
                       const gvd_sample_row rows[2], int x, int n,
-                      int16_t *const out[3], enum chroma chroma)
+                      int16_t *out, int room, enum chroma chroma)
 {
     const gvd_sample_row a = rows[0], b = rows[1];
-    int16_t *const to[3] = {out[0], out[1], out[2]};
     int i = 0;
     for (; i + SHORTS <= n; i += SHORTS) {
         prefetch(&a, x + i);
@@ -119,9 +127,92 @@ INLINE int load_pairs(const struct coefficients *k,
         for (int c = 0; c < 3; c++) {
             const V above = clip_short(INT(adds_epi16)(y0, first.c[c]));
             const V below = clip_short(INT(adds_epi16)(y1, second.c[c]));
-            STORE(to[c] + 2 * i, INT(unpacklo_epi16)(above, below));
-            STORE(to[c] + 2 * i + SHORTS, INT(unpackhi_epi16)(above, below));
+            int16_t *to = out + 2 * ((ptrdiff_t)c * room + i);
+            STORE(to, INT(unpacklo_epi16)(above, below));
+            STORE(to + SHORTS, INT(unpackhi_epi16)(above, below));
         }
+    }
+    return i;
+}
+
+// --- two rows that share their chroma ---
+//
+// Where no level of a BLOCK of columns is clipped, which is nearly everywhere,
+// its sum is luma's sum and chroma's: one channel and three of a quarter of the
+// pixels, instead of three. Such a block has no levels, only these terms:
+// PARTS vectors behind the levels' place, luma as unpacking bytes twice leaves
+// it. Behind them all there is a number for each block, 1 where it has levels.
+#define BLOCK (2 * SHORTS)
+#define LUMA_PARTS 4
+#define PARTS 7
+
+INLINE int16_t *terms_at(int16_t *pair, int room, int x)
+{
+    return pair + (ptrdiff_t)GVD_PAIR_LEVELS * room + x / BLOCK * PARTS * SHORTS;
+}
+
+INLINE int16_t *mark_at(int16_t *pair, int room, int x)
+{
+    return pair + (ptrdiff_t)(GVD_PAIR_NUMBERS - 1) * room + x / BLOCK;
+}
+
+// Luma's extremes of the four pixels that share a pair of chroma samples show
+// what happens to all four.
+INLINE bool is_clipped(const struct coefficients *k, V above, V below,
+                       const struct levels *terms)
+{
+    const V byte = INT(set1_epi16)(0xff), *t = terms->c;
+    V high = INT(max_epu8)(above, below), low = INT(min_epu8)(above, below);
+    high = INT(max_epi16)(AND(high, byte), INT(srli_epi16)(high, 8));
+    low = INT(min_epi16)(AND(low, byte), INT(srli_epi16)(low, 8));
+    const V most = INT(max_epi16)(INT(max_epi16)(t[0], t[1]), t[2]);
+    const V least = INT(min_epi16)(INT(min_epi16)(t[0], t[1]), t[2]);
+    high = INT(adds_epi16)(luma_term(k, INT(slli_epi16)(high, 7)), most);
+    low = INT(adds_epi16)(luma_term(k, INT(slli_epi16)(low, 7)), least);
+    const V room = INT(subs_epi16)(INT(set1_epi16)(GVD_SHORT_MAX), high);
+    return NEGATIVE(INT(min_epi16)(room, low));
+}
+
+// False where levels are needed.
+INLINE bool load_block(const struct coefficients *k,
+                       const gvd_sample_row rows[2], int x, int16_t *to)
+{
+    const V zero = INT(set1_epi16)(0);
+    const V above = LOAD(rows[0].y + x), below = LOAD(rows[1].y + x);
+    const struct levels t = load_terms(k, &rows[0], x / 2, CHROMA_FULL);
+    if (is_clipped(k, above, below, &t))
+        return false;
+    const V both[2] = {INT(unpacklo_epi8)(above, below),
+                       INT(unpackhi_epi8)(above, below)};
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        const V low = INT(srli_epi16)(INT(unpacklo_epi8)(zero, both[i]), 1);
+        const V high = INT(srli_epi16)(INT(unpackhi_epi8)(zero, both[i]), 1);
+        STORE(to + (ptrdiff_t)2 * i * SHORTS, luma_term(k, low));
+        STORE(to + (ptrdiff_t)(2 * i + 1) * SHORTS, luma_term(k, high));
+    }
+#pragma GCC unroll 3
+    for (int c = 0; c < 3; c++)
+        STORE(to + (ptrdiff_t)(LUMA_PARTS + c) * SHORTS, t.c[c]);
+    return true;
+}
+
+// Whole blocks, and how many pixels these are.
+INLINE int load_blocks(const struct coefficients *k,
+                       const gvd_sample_row rows[2], int x, int n,
+                       int16_t *pair, int room)
+{
+    const gvd_sample_row a = rows[0], b = rows[1];
+    int i = 0;
+    for (; i + BLOCK <= n; i += BLOCK) {
+        for (int j = 0; j < BLOCK; j += LINE) {
+            prefetch(&a, x + i + j);
+            prefetch(&b, x + i + j);
+        }
+        const bool clipped = !load_block(k, rows, x + i, terms_at(pair, room, i));
+        *mark_at(pair, room, i) = clipped;
+        if (clipped)
+            load_pairs(k, rows, x + i, BLOCK, pair + 2 * i, room, CHROMA_SHARED);
     }
     return i;
 }
@@ -129,7 +220,7 @@ INLINE int load_pairs(const struct coefficients *k,
 // At most SHORTS pixels, however chroma lies, as if there were as many.
 TARGET static void load_rest(const struct coefficients *k,
                              const gvd_sample_row rows[2], int x, int n,
-                             int16_t *const out[3], int at)
+                             int16_t *out, int room)
 {
     uint8_t samples[2][3][SHORTS] = {0};
     gvd_sample_row copies[2] = {{0}};
@@ -145,53 +236,136 @@ TARGET static void load_rest(const struct coefficients *k,
         copies[i].u = samples[i][1];
         copies[i].v = samples[i][2];
     }
-    int16_t *const to[3] = {out[0] + 2 * at, out[1] + 2 * at, out[2] + 2 * at};
-    load_pairs(k, copies, 0, SHORTS, to, CHROMA_FULL);
+    load_pairs(k, copies, 0, SHORTS, out, room, CHROMA_FULL);
 }
 
 TARGET static void load_short(const gvd_conversion *c,
                               const gvd_sample_row rows[2], int x, int n,
-                              int16_t *const out[3])
+                              int16_t *pair, int room)
 {
     const struct coefficients k = load_matrix(&c->matrix);
     int i = 0;
     if (!rows[0].u)
-        i = load_pairs(&k, rows, x, n, out, CHROMA_NONE);
+        i = load_pairs(&k, rows, x, n, pair, room, CHROMA_NONE);
     else if (rows[0].shift_x == 0)
-        i = load_pairs(&k, rows, x, n, out, CHROMA_FULL);
+        i = load_pairs(&k, rows, x, n, pair, room, CHROMA_FULL);
     else if (rows[0].shift_x == 1 && rows[0].u == rows[1].u)
-        i = load_pairs(&k, rows, x, n, out, CHROMA_SHARED);
+        i = load_blocks(&k, rows, x, n, pair, room);
     else if (rows[0].shift_x == 1)
-        i = load_pairs(&k, rows, x, n, out, CHROMA_HALF);
+        i = load_pairs(&k, rows, x, n, pair, room, CHROMA_HALF);
+    const bool marked = rows[0].u && rows[0].shift_x == 1 && rows[0].u == rows[1].u;
+    for (int j = marked ? i : 0; j < n; j += BLOCK)
+        *mark_at(pair, room, j) = 1;
     for (; i < n; i += SHORTS)
-        load_rest(&k, rows, x + i, n - i < SHORTS ? n - i : SHORTS, out, i);
+        load_rest(&k, rows, x + i, n - i < SHORTS ? n - i : SHORTS,
+                  pair + 2 * i, room);
+}
+
+INLINE V load_weights(const int16_t *weights, int j)
+{
+    int both;
+    memcpy(&both, weights + (ptrdiff_t)2 * j, sizeof both);
+    return INT(set1_epi32)(both);
+}
+
+INLINE V add_product(V sum, V numbers, V weights)
+{
+    return INT(add_epi32)(sum, INT(madd_epi16)(numbers, weights));
+}
+
+struct block_sums {
+    V luma[LUMA_PARTS], chroma[3][2];
+};
+
+INLINE void add_terms(struct block_sums *s, const int16_t *from, V w)
+{
+#pragma GCC unroll 4
+    for (int k = 0; k < LUMA_PARTS; k++)
+        s->luma[k] =
+            add_product(s->luma[k], LOAD(from + (ptrdiff_t)k * SHORTS), w);
+    from += (ptrdiff_t)LUMA_PARTS * SHORTS;
+#pragma GCC unroll 3
+    for (int c = 0; c < 3; c++) {
+        const V t = LOAD(from + (ptrdiff_t)c * SHORTS);
+        V *sums = s->chroma[c];
+        sums[0] = add_product(sums[0], INT(unpacklo_epi16)(t, t), w);
+        sums[1] = add_product(sums[1], INT(unpackhi_epi16)(t, t), w);
+    }
+}
+
+// Luma and one channel's chroma, each of these for two pixels, in the order of
+// the levels.
+INLINE void join_terms(V out[4], const struct block_sums *s, const V chroma[2])
+{
+    V sums[LUMA_PARTS];
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        const V c = chroma[i];
+        sums[2 * i] =
+            INT(add_epi32)(s->luma[2 * i], INT(unpacklo_epi32)(c, c));
+        sums[2 * i + 1] =
+            INT(add_epi32)(s->luma[2 * i + 1], INT(unpackhi_epi32)(c, c));
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        out[i] = JOIN_LOW(sums[i], sums[i + 2]);
+        out[i + 2] = JOIN_HIGH(sums[i], sums[i + 2]);
+    }
+}
+
+// Those of the pairs that have levels here.
+INLINE void add_levels(V sums[4], int16_t *const *pairs,
+                       const int16_t *weights, int count, int room, int channel,
+                       int i)
+{
+    for (int j = 0; j < count; j++) {
+        if (!*mark_at(pairs[j], room, i))
+            continue;
+        const V w = load_weights(weights, j);
+        const int16_t *from = pairs[j] + 2 * ((ptrdiff_t)channel * room + i);
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+            sums[k] =
+                add_product(sums[k], LOAD(from + (ptrdiff_t)k * SHORTS), w);
+    }
 }
 
 // The sums lie as the pairs do within each 16 bytes, and packing undoes that.
-TARGET static void down_short(int16_t *out, const int16_t *const *pairs,
-                              const int16_t *weights, int count, int shift,
-                              int n)
+INLINE void store_sums(int16_t *out, const V sums[4], int shift)
 {
     const __m128i places = _mm_cvtsi32_si128(shift);
-    const V half = INT(set1_epi32)(1 << (shift - 1));
-    for (int i = 0; i < n; i += 2 * SHORTS) {
-        V sums[4] = {half, half, half, half};
+    V s[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++)
+        s[k] = INT(sra_epi32)(sums[k], places);
+    STORE(out, INT(packs_epi32)(s[0], s[1]));
+    STORE(out + SHORTS, INT(packs_epi32)(s[2], s[3]));
+}
+
+TARGET static void down_short(int16_t *const out[3], int16_t *const *pairs,
+                              const int16_t *weights, int count, int room,
+                              int shift, int n)
+{
+    const V half = INT(set1_epi32)(1 << (shift - 1)), zero = INT(set1_epi32)(0);
+    for (int i = 0; i < n; i += BLOCK) {
+        struct block_sums s = {{half, half, half, half},
+                               {{zero, zero}, {zero, zero}, {zero, zero}}};
+        bool clipped = false;
         for (int j = 0; j < count; j++) {
-            int both;
-            memcpy(&both, weights + (ptrdiff_t)2 * j, sizeof both);
-            const V w = INT(set1_epi32)(both);
-            const int16_t *from = pairs[j] + (ptrdiff_t)2 * i;
-#pragma GCC unroll 4
-            for (int k = 0; k < 4; k++)
-                sums[k] = INT(add_epi32)(
-                    sums[k],
-                    INT(madd_epi16)(LOAD(from + (ptrdiff_t)k * SHORTS), w));
+            if (*mark_at(pairs[j], room, i))
+                clipped = true;
+            else
+                add_terms(&s, terms_at(pairs[j], room, i),
+                          load_weights(weights, j));
         }
-#pragma GCC unroll 4
-        for (int k = 0; k < 4; k++)
-            sums[k] = INT(sra_epi32)(sums[k], places);
-        STORE(out + i, INT(packs_epi32)(sums[0], sums[1]));
-        STORE(out + i + SHORTS, INT(packs_epi32)(sums[2], sums[3]));
+#pragma GCC unroll 3
+        for (int c = 0; c < 3; c++) {
+            V sums[4];
+            join_terms(sums, &s, s.chroma[c]);
+            if (clipped)
+                add_levels(sums, pairs, weights, count, room, c, i);
+            store_sums(out[c] + i, sums, shift);
+        }
     }
 }
 

@@ -14,8 +14,9 @@ static int sample_at(const uint8_t *row, int x, int bytes)
 }
 
 static void load_short(const gvd_conversion *c, const gvd_sample_row rows[2],
-                       int x, int n, int16_t *const out[3])
+                       int x, int n, int16_t *pair, int room)
 {
+    int16_t *const out[3] = {pair, pair + 2 * room, pair + 4 * room};
     for (int i = 0; i < 2 * n; i++) {
         const gvd_sample_row *row = &rows[i % 2];
         int from = x + i / 2, at = from >> row->shift_x;
@@ -46,14 +47,16 @@ static void load_float(const gvd_conversion *c, const gvd_sample_row *row,
     }
 }
 
-static void down_short(int16_t *out, const int16_t *const *pairs,
-                       const int16_t *weights, int count, int shift, int n)
+static void down_short(int16_t *const out[3], int16_t *const *pairs,
+                       const int16_t *weights, int count, int room, int shift,
+                       int n)
 {
-    for (int i = 0; i < n; i++) {
+    for (int at = 0; at < 3 * n; at++) {
+        const int k = at / n, i = at % n;
         int32_t sum = 1 << (shift - 1);
         for (int j = 0; j < 2 * count; j++)
-            sum += pairs[j / 2][2 * i + j % 2] * weights[j];
-        out[i] = (int16_t)(sum >> shift);
+            sum += pairs[j / 2][2 * (k * room + i) + j % 2] * weights[j];
+        out[k][i] = (int16_t)(sum >> shift);
     }
 }
 
