@@ -13,7 +13,7 @@
 #define GROUP 4                // rows that are summed at once, at most
 #define GROUP_SOURCE 64        // frame rows that they should need
 #define RING_BYTES (512 << 10) // of levels: wide strips, read row by row
-#define BLOCK_BYTES (4 << 20)  // of sums
+#define BLOCK_BYTES (256 << 10) // of sums
 #define STRIP_STEP 32
 #define AHEAD 4 // rows that are asked of the memory early
 
@@ -38,7 +38,7 @@ typedef struct resampling {
     void *sums;                // of the block: by row, then by channel
     gvd_host_block *blocks[2]; // of both
     void **rows;
-    float *line; // a row of the picture
+    float *lines; // a row of the picture, of all channels
 } resampling;
 
 const gvd_resample_ops *gvd_resample_best(void)
@@ -192,16 +192,25 @@ static void write_rows(const resampling *r, int stop)
 {
     const gvd_conversion *c = r->c;
     const ptrdiff_t size = gvd_dtype_bytes(c->output.dtype);
-    for (int y = r->start; y < stop; y++)
+    float *lines[3] = {r->lines};
+    for (int k = 1; k < c->channels; k++)
+        lines[k] = lines[k - 1] + c->x.count + GVD_ROW_PADDING;
+    for (int y = r->start; y < stop; y++) {
+        if (r->whole)
+            r->ops->across_short(
+                lines,
+                (const int16_t *const[]){sums_at(r, y, 0), sums_at(r, y, 1),
+                                         sums_at(r, y, 2)},
+                &c->x, r->from);
         for (int k = 0; k < c->channels; k++) {
-            if (r->whole)
-                r->ops->across_short(r->line, sums_at(r, y, k), &c->x, r->from);
-            else
-                r->ops->across_float(r->line, sums_at(r, y, k), &c->x, r->from);
-            r->ops->finish(&c->finish, k, r->line, c->x.count,
+            if (!r->whole)
+                r->ops->across_float(lines[k], sums_at(r, y, k), &c->x,
+                                     r->from);
+            r->ops->finish(&c->finish, k, lines[k], c->x.count,
                            r->dst + (y * c->row + k * c->channel) * size,
                            c->column);
         }
+    }
 }
 
 static void choose_sizes(resampling *r)
@@ -233,9 +242,9 @@ static int allocate(resampling *r, gvd_error *err)
     r->blocks[0] = gvd_host_block_get(slots * slot_numbers(r) * r->size);
     r->blocks[1] = gvd_host_block_get((size_t)r->block * channels * sum);
     r->rows = malloc((size_t)(r->ring + 2) * sizeof *r->rows);
-    r->line =
-        malloc((size_t)(r->c->x.count + GVD_ROW_PADDING) * sizeof *r->line);
-    if (!r->blocks[0] || !r->blocks[1] || !r->rows || !r->line)
+    r->lines = malloc((size_t)(r->c->x.count + GVD_ROW_PADDING) * channels *
+                      sizeof *r->lines);
+    if (!r->blocks[0] || !r->blocks[1] || !r->rows || !r->lines)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     r->levels = gvd_host_block_data(r->blocks[0]);
     r->sums = gvd_host_block_data(r->blocks[1]);
@@ -246,7 +255,8 @@ static void make_block(resampling *r, int stop)
 {
     for (int at = 0; at < r->width; at += r->strip) {
         int n = r->width - at < r->strip ? r->width - at : r->strip;
-        r->loaded_low = r->loaded = 0;
+        if (r->strip < r->width)
+            r->loaded_low = r->loaded = 0;
         for (r->end = r->start; r->end < stop;) {
             choose_group(r, stop);
             load_strip(r, r->from + at, n);
@@ -280,6 +290,6 @@ int gvd_resample_frame(const gvd_resample_ops *ops, const gvd_conversion *c,
         if (r.blocks[i])
             gvd_host_block_put(r.blocks[i]);
     free(r.rows);
-    free(r.line);
+    free(r.lines);
     return rc;
 }

@@ -40,9 +40,10 @@ typedef struct gvd_resample_ops {
                        int n);
     void (*down_float)(float *out, const float *const *rows,
                        const float *weights, int count, int n);
-    // A row along an axis; in[0] is sample `from`. Levels come out.
-    void (*across_short)(float *out, const int16_t *in, const gvd_axis *x,
-                         int from);
+    // A row along an axis, of three channels or of one; in begins with sample
+    // `from`. Levels come out.
+    void (*across_short)(float *const out[3], const int16_t *const in[3],
+                         const gvd_axis *x, int from);
     void (*across_float)(float *out, const float *in, const gvd_axis *x,
                          int from);
     // Levels, which are lost, to the type: n elements to dst, each `step`

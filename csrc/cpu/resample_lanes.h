@@ -385,10 +385,8 @@ INLINE __m256i load_taps(const int16_t *from)
 
 // `steps` times TAPS, a constant where there are few. Wider vectors would hold
 // more zeros than weights.
-INLINE __m256i sum_taps(const gvd_axis *x, const int16_t *in, int at, int steps)
+INLINE __m256i sum_taps(const int16_t *from, const int16_t *weights, int steps)
 {
-    const int16_t *weights = x->short_weights + (size_t)at * (size_t)x->stride;
-    const int16_t *from = in + x->starts[at];
     __m256i sum = _mm256_madd_epi16(load_taps(from), load_taps(weights));
     for (int j = TAPS; j < steps * TAPS; j += TAPS)
         sum = _mm256_add_epi32(sum, _mm256_madd_epi16(load_taps(from + j),
@@ -396,43 +394,65 @@ INLINE __m256i sum_taps(const gvd_axis *x, const int16_t *in, int at, int steps)
     return sum;
 }
 
-INLINE void sum_across(float *out, const int16_t *in, const gvd_axis *x,
-                       int steps)
+// Four samples of each channel from number i on; the channels take the same
+// weights, which are loaded once since nothing is stored in between.
+INLINE void sum_four(float *const out[3], const int16_t *const in[3],
+                     const gvd_axis *x, int i, int steps)
 {
-    const float level = 1.0f / (float)(1 << (GVD_YUV_FRACTION + x->shift));
-    int i = 0;
-    for (; i + 4 <= x->count; i += 4) {
-        const __m128i sums = sum_of_four(
-            sum_taps(x, in, i, steps), sum_taps(x, in, i + 1, steps),
-            sum_taps(x, in, i + 2, steps), sum_taps(x, in, i + 3, steps));
-        _mm_storeu_ps(out + i,
-                      _mm_mul_ps(_mm_cvtepi32_ps(sums), _mm_set1_ps(level)));
-    }
-    for (; i < x->count; i++) {
-        const __m256i sum = sum_taps(x, in, i, steps);
-        const __m128i sums = sum_of_four(sum, sum, sum, sum);
-        out[i] = (float)_mm_cvtsi128_si32(sums) * level;
-    }
+    const int32_t *at = x->starts + i;
+    const int16_t *w[4] = {x->short_weights + (ptrdiff_t)i * x->stride};
+    for (int k = 1; k < 4; k++)
+        w[k] = w[k - 1] + x->stride;
+    __m128i sums[3];
+#pragma GCC unroll 3
+    for (int c = 0; c < 3; c++)
+        sums[c] = sum_of_four(sum_taps(in[c] + at[0], w[0], steps),
+                              sum_taps(in[c] + at[1], w[1], steps),
+                              sum_taps(in[c] + at[2], w[2], steps),
+                              sum_taps(in[c] + at[3], w[3], steps));
+    const __m128 level =
+        _mm_set1_ps(1.0f / (float)(1 << (GVD_YUV_FRACTION + x->shift)));
+#pragma GCC unroll 3
+    for (int c = 0; c < 3; c++)
+        _mm_storeu_ps(out[c] + i, _mm_mul_ps(_mm_cvtepi32_ps(sums[c]), level));
 }
 
-TARGET static void across_short(float *out, const int16_t *in,
+// The last four may be some of those before them.
+INLINE void sum_across(float *const out[3], const int16_t *const in[3],
+                       const gvd_axis *x, int steps)
+{
+    float *const to[3] = {out[0], out[1], out[2]};
+    for (int i = 0; i + 4 <= x->count; i += 4)
+        sum_four(to, in, x, i, steps);
+    if (x->count % 4)
+        sum_four(to, in, x, x->count - 4, steps);
+}
+
+INLINE void copy_across(float *out, const int16_t *in, int n)
+{
+    const F unit = REAL(set1_ps)(1.0f / (1 << GVD_YUV_FRACTION));
+    for (int i = 0; i < n; i += FLOATS)
+        REAL(storeu_ps)(out + i,
+                        REAL(mul_ps)(REAL(cvtepi32_ps)(SIGNED_WORDS(in + i)),
+                                     unit));
+}
+
+TARGET static void across_short(float *const out[3], const int16_t *const in[3],
                                 const gvd_axis *x, int from)
 {
     const int steps = (x->taps + TAPS - 1) / TAPS;
-    const F unit = REAL(set1_ps)(1.0f / (1 << GVD_YUV_FRACTION));
-    const int16_t *first = in - from;
+    const int16_t *const rows[3] = {in[0] - from, in[1] - from, in[2] - from};
     if (x->plain)
-        for (int i = 0; i < x->count; i += FLOATS) {
-            const V levels = SIGNED_WORDS(first + x->first + i);
-            REAL(storeu_ps)(out + i,
-                            REAL(mul_ps)(REAL(cvtepi32_ps)(levels), unit));
-        }
+        for (int c = 0; c < 3; c++)
+            copy_across(out[c], rows[c] + x->first, x->count);
+    else if (x->count < 4)
+        gvd_resample_scalar.across_short(out, in, x, from);
     else if (steps == 1)
-        sum_across(out, first, x, 1);
+        sum_across(out, rows, x, 1);
     else if (steps == 2)
-        sum_across(out, first, x, 2);
+        sum_across(out, rows, x, 2);
     else
-        sum_across(out, first, x, steps);
+        sum_across(out, rows, x, steps);
 }
 
 INLINE F clip(F level)

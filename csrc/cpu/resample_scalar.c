@@ -69,16 +69,17 @@ static void down_float(float *out, const float *const *rows,
             out[i] = out[i] + rows[j][i] * weights[j];
 }
 
-static void across_short(float *out, const int16_t *in, const gvd_axis *x,
-                         int from)
+static void across_short(float *const out[3], const int16_t *const in[3],
+                         const gvd_axis *x, int from)
 {
     const float level = 1.0f / (float)(1 << (GVD_YUV_FRACTION + x->shift));
-    for (int i = 0; i < x->count; i++) {
+    for (int at = 0; at < 3 * x->count; at++) {
+        const int k = at / x->count, i = at % x->count;
         const int16_t *weights = x->short_weights + (size_t)i * x->stride;
         int32_t sum = 0;
         for (int j = 0; j < x->counts[i]; j++)
-            sum += in[x->starts[i] - from + j] * weights[j];
-        out[i] = (float)sum * level;
+            sum += in[k][x->starts[i] - from + j] * weights[j];
+        out[k][i] = (float)sum * level;
     }
 }
 
