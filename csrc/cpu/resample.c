@@ -1,8 +1,10 @@
-// The way of the bytes: the picture is made in blocks of rows, these in strips
-// so narrow that the levels of the frame rows that a few rows need stay in
-// the cache, in a ring: each frame row of a strip is loaded once. Then the
-// block's rows, which are as long as the frame's, are resampled along their
-// length and finished.
+// The way of the bytes: the picture is made in blocks of rows whose sums stay
+// in the cache, these in strips so narrow that what a few rows need of the
+// frame does so too, in a ring: each frame row of a strip is loaded once, or
+// once a block where there are several strips. Then the block's rows, which are
+// as long as the frame's, are resampled along their length and finished. What
+// the ring holds of a row the routines know: its levels, or what these are made
+// of.
 #include "cpu/resample.h"
 
 #include <stdlib.h>
@@ -10,9 +12,9 @@
 
 #include "cpu/host_pool.h"
 
-#define GROUP 4                // rows that are summed at once, at most
-#define GROUP_SOURCE 64        // frame rows that they should need
-#define RING_BYTES (512 << 10) // of levels: wide strips, read row by row
+#define GROUP 4                 // rows that are summed at once, at most
+#define GROUP_SOURCE 64         // frame rows that they should need
+#define RING_BYTES (512 << 10)  // of levels: wide strips, read row by row
 #define BLOCK_BYTES (256 << 10) // of sums
 #define STRIP_STEP 32
 #define AHEAD 4 // rows that are asked of the memory early
@@ -197,11 +199,11 @@ static void write_rows(const resampling *r, int stop)
         lines[k] = lines[k - 1] + c->x.count + GVD_ROW_PADDING;
     for (int y = r->start; y < stop; y++) {
         if (r->whole)
-            r->ops->across_short(
-                lines,
-                (const int16_t *const[]){sums_at(r, y, 0), sums_at(r, y, 1),
-                                         sums_at(r, y, 2)},
-                &c->x, r->from);
+            r->ops->across_short(lines,
+                                 (const int16_t *const[]){sums_at(r, y, 0),
+                                                          sums_at(r, y, 1),
+                                                          sums_at(r, y, 2)},
+                                 &c->x, r->from);
         for (int k = 0; k < c->channels; k++) {
             if (!r->whole)
                 r->ops->across_float(lines[k], sums_at(r, y, k), &c->x,

@@ -29,8 +29,8 @@
 #define JOIN_LOW(a, b)                                                         \
     _mm512_permutex2var_epi64(a, _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), b)
 #define JOIN_HIGH(a, b)                                                        \
-    _mm512_permutex2var_epi64(                                                 \
-        a, _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), b)
+    _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), \
+                              b)
 #define LOAD_H(p) LOAD_32(p)
 #define LOAD_H_TWICE(p) twice_bytes(LOAD_16(p))
 #define WIDE_BYTES(p) _mm512_cvtepu8_epi32(LOAD_16(p))

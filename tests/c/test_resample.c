@@ -9,13 +9,18 @@
 #include "harness.h"
 #include "thread.h"
 
-static void fill(uint8_t *bytes, size_t count, int depth, uint64_t *seed)
+// Muted ones make no level that is clipped, but for one sample of 400.
+static void fill(uint8_t *bytes, size_t count, int depth, bool muted,
+                 uint64_t *seed)
 {
     const int style = draw_below(seed, 3);
     for (size_t i = 0; i < count; i++)
-        bytes[i] = style == 0   ? (uint8_t)draw_below(seed, 256)
-                   : style == 1 ? (uint8_t)i
-                                : (uint8_t)-(draw_below(seed, 2));
+        if (muted && draw_below(seed, 400))
+            bytes[i] = (uint8_t)(112 + draw_below(seed, 32));
+        else
+            bytes[i] = style == 0   ? (uint8_t)draw_below(seed, 256)
+                       : style == 1 ? (uint8_t)i
+                                    : (uint8_t)-(draw_below(seed, 2));
     for (size_t i = 1; depth > 8 && i < count; i += 2)
         bytes[i] &= (uint8_t)((1 << (depth - 8)) - 1);
 }
@@ -31,6 +36,7 @@ static gvd_frame make_frame(int width, int height, uint64_t *seed)
     f.color.full_range = draw_below(seed, 2);
     f.color.matrix = (const int[]){1, 2, 9, 0, 8}[draw_below(seed, 5)];
     const int shift_x = draw_below(seed, 3), shift_y = draw_below(seed, 3);
+    const bool muted = draw_below(seed, 2);
     for (int i = 0; i < f.plane_count; i++) {
         gvd_plane *p = &f.planes[i];
         p->width = i ? (width + (1 << shift_x) - 1) >> shift_x : width;
@@ -40,7 +46,7 @@ static gvd_frame make_frame(int width, int height, uint64_t *seed)
         size_t bytes = (size_t)(p->stride * p->height);
         p->data = malloc(bytes);
         REQUIRE(p->data);
-        fill(p->data, bytes, f.depth, seed);
+        fill(p->data, bytes, f.depth, muted, seed);
     }
     return f;
 }
