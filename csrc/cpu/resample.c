@@ -24,7 +24,7 @@ typedef struct resampling {
     const gvd_conversion *c;
     const gvd_frame *frame;
     uint8_t *dst;
-    bool whole;           // numbers are short
+    bool whole;           // numbers are short, of three channels
     size_t size;          // of a number
     int from, width;      // the frame's columns that count
     ptrdiff_t row_length; // of a row of sums, in numbers
@@ -36,11 +36,11 @@ typedef struct resampling {
     int first, end;            // rows of the group,
     int low, high;             // and the frame rows that it needs
     int loaded_low, loaded;    // frame rows of the strip that are in the ring
-    uint8_t *levels;           // the ring: by frame row, then by channel
+    uint8_t *levels;           // the ring: by frame row, or pair of them
     void *sums;                // of the block: by row, then by channel
     gvd_host_block *blocks[2]; // of both
     void **rows;
-    float *lines; // a row of the picture, of all channels
+    float *lines; // a row of the picture, by channel
 } resampling;
 
 const gvd_resample_ops *gvd_resample_best(void)

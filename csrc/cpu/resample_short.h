@@ -115,11 +115,12 @@ INLINE int load_pairs(const struct coefficients *k,
 
 // --- two rows that share their chroma ---
 //
-// Where no level of a BLOCK of columns is clipped, which is nearly everywhere,
-// its sum is luma's sum and chroma's: one channel and three of a quarter of the
-// pixels, instead of three. Such a block has no levels, only these terms:
-// PARTS vectors behind the levels' place, luma as unpacking bytes twice leaves
-// it. Behind them all there is a number for each block, 1 where it has levels.
+// Where no level of a BLOCK of columns is clipped, which is most of a picture,
+// its sum is exactly luma's sum and chroma's: one channel and three of a
+// quarter of the pixels, instead of three. Such a block has no levels, only
+// these terms: PARTS vectors behind the levels' place, luma as unpacking bytes
+// twice leaves it. Behind them all there is a number for each block, 1 where it
+// has levels.
 #define BLOCK (2 * SHORTS)
 #define LUMA_PARTS 4
 #define PARTS 7
