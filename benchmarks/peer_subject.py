@@ -101,7 +101,7 @@ class Subject:
             count += len(frames)
             if limit and count >= limit:
                 break
-        int(total)  # the GPU is done with what this thread has read
+        float(total)  # the GPU is done with what this thread has read
         return count, kept
 
     def picture(self, frame: Any) -> Any:
