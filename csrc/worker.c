@@ -207,14 +207,13 @@ static int open_first_locked(gvd_worker *w)
     if (!gvd_worker_is_next_locked(s))
         return GVD_AGAIN;
     int rc = try_open_locked(w, 0);
-    if (rc == GVD_AGAIN)
-        rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
-    else if (rc == GVD_OK) {
-        s->session_begun = true;
-        rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
-        s->session_begun = rc == GVD_OK;
-        if (rc != GVD_OK)
-            drop_session_locked(w);
+    if (rc < 0)
+        return rc;
+    s->session_begun = rc == GVD_OK;
+    rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
+    if (rc != GVD_OK && s->session_begun) {
+        s->session_begun = false;
+        drop_session_locked(w);
     }
     return rc;
 }
