@@ -406,13 +406,7 @@ def main() -> int:
                 bench.results.write(options.out)
     finally:
         bench.close()
-    if not bench.results.rows:
-        print("nothing could be measured", file=sys.stderr)
-        return 1
-    bench.results.keep(before)
-    path = bench.results.write(options.out)
-    print(f"\n{bench.results.table()}\n\nwritten: {path}")
-    return 0
+    return bench.results.finish(options.out, before)
 
 
 if __name__ == "__main__":

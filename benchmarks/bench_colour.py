@@ -86,9 +86,7 @@ def main() -> int:
     results = Results("colour")
     for path in options.clips:
         compare(results, path, options.frames)
-    path = results.write(options.out)
-    print(f"\n{results.table()}\n\nwritten: {path}")
-    return 0
+    return results.finish(options.out)
 
 
 if __name__ == "__main__":

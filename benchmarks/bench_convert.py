@@ -176,15 +176,10 @@ def main() -> int:
         except ProgramError as error:
             results.leave_out(SPEED.get(part, ERROR), f"{part} ({error})")
             faults.append(f"{part}: {error}")
-    if not results.rows:
-        print("nothing could be measured", file=sys.stderr)
-        return 1
-    results.keep(before)
-    path = results.write(options.out)
-    print(f"\n{results.table()}\n\nwritten: {path}")
+    status = results.finish(options.out, before)
     for fault in faults:
         print(f"FAULT: {fault}", file=sys.stderr)
-    return 1 if faults else 0
+    return 1 if faults else status
 
 
 if __name__ == "__main__":

@@ -121,12 +121,7 @@ def main() -> int:
         measure(bench)
     finally:
         bench.close()
-    if not bench.results.rows:
-        print("nothing could be measured", file=sys.stderr)
-        return 1
-    path = bench.results.write(bench.options.out)
-    print(f"\n{bench.results.table()}\n\nwritten: {path}")
-    return 0
+    return bench.results.finish(bench.options.out)
 
 
 if __name__ == "__main__":

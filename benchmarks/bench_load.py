@@ -132,9 +132,8 @@ def run_all(options: argparse.Namespace, results: Results) -> None:
     results.add(case, f"gvdecode {load.device}", "fps", [done / seconds], note=note)
     usage = gvdecode.memory_usage(load.device)
     most = max(max(seen) - level, usage.held_max)
-    note = f"{most / MIB:.0f} of {load.limit / MIB:.0f} MiB at most"
     passed = max(0, most - load.limit)
-    note = f"{case}: {note}"
+    note = f"{case}: {most / MIB:.0f} of {load.limit / MIB:.0f} MiB at most"
     results.add(PASSED, load.device, "bytes", [passed], n=len(seen), note=note)
 
 

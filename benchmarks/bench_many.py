@@ -89,9 +89,7 @@ def main() -> int:
     results = Results("many")
     for step in options.steps:
         measure(results, options, step)
-    path = results.write(options.out)
-    print(f"\n{results.table()}\n\nwritten: {path}")
-    return 0
+    return results.finish(options.out)
 
 
 if __name__ == "__main__":

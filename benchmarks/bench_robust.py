@@ -182,13 +182,10 @@ def main() -> int:
         except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
             campaign.faults.append(f"{name}: {error}")
         print(f"-- {name}: {time.monotonic() - start:.0f} s", flush=True)
-    campaign.results.keep(kept)
     for fault in campaign.faults:
         print(f"FAULT {fault}", file=sys.stderr)
-    if campaign.results.rows:
-        path = campaign.results.write(options.out)
-        print(f"\n{campaign.results.table()}\n\nwritten: {path}")
-    return bool(campaign.faults)
+    status = campaign.results.finish(options.out, kept)
+    return 1 if campaign.faults else status
 
 
 if __name__ == "__main__":

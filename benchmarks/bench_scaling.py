@@ -97,12 +97,7 @@ def main() -> int:
             results.add(task.case, task.subject, "fps", task.samples, note=note)
     finally:
         decoders.close()
-    if not results.rows:
-        print("nothing could be measured", file=sys.stderr)
-        return 1
-    path = results.write(options.out)
-    print(f"\n{results.table()}\n\nwritten: {path}")
-    return 0
+    return results.finish(options.out)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from typing import Any
 import mp4
 import numpy
 from results import DEFAULT_OUT, Results, gpu
-from server import Server, ServerError
+from server import Server, ServerError, serve
 from turns import Task, Turns
 
 CLIPS = {
@@ -219,9 +219,9 @@ def parse_options() -> argparse.Namespace:
 
 def main() -> int:
     if sys.argv[1:2] == ["serve"]:
-        from seed.worker import serve
+        from seed.worker import Worker  # torch is there only
 
-        serve(sys.argv[2])
+        serve(Worker(sys.argv[2]).answer)
         return 0
     start = monotonic()
     options = parse_options()
@@ -231,12 +231,7 @@ def main() -> int:
             bench.measure(start + options.budget)
         finally:
             bench.close()
-    if not bench.results.rows:
-        print("nothing could be measured", file=sys.stderr)
-        return 1
-    path = bench.results.write(options.out)
-    print(f"\n{bench.results.table()}\n\nwritten: {path}")
-    return 0
+    return bench.results.finish(options.out)
 
 
 if __name__ == "__main__":

@@ -363,13 +363,7 @@ def main() -> int:
             first_frames(bench)
     finally:
         bench.close()
-    if not bench.results.rows:
-        print("nothing could be measured", file=sys.stderr)
-        return 1
-    bench.results.keep(before)
-    path = bench.results.write(bench.options.out)
-    print(f"\n{bench.results.table()}\n\nwritten: {path}")
-    return 0
+    return bench.results.finish(bench.options.out, before)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import platform
 import re
 import statistics
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -199,7 +200,7 @@ class Results:
                 row.note = "; ".join(filter(None, (row.note, origin)))
         return rows
 
-    def keep(self, before: list[Row]) -> None:
+    def keep(self, before: Sequence[Row]) -> None:
         """Takes over the rows that this run has not measured."""
         have = {(row.case, row.subject, row.metric) for row in self.rows}
         self.rows += [r for r in before if (r.case, r.subject, r.metric) not in have]
@@ -224,6 +225,19 @@ class Results:
         path = out / f"{self.bench}-{device()}.json"
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
         return path
+
+    def finish(self, out: Path, before: Sequence[Row] = ()) -> int:
+        """Writes the file, with rows of an earlier one, and prints all as a table.
+
+        Returns the exit status of a benchmark: 1 where nothing was measured.
+        """
+        if not self.rows:
+            print("nothing could be measured", file=sys.stderr)
+            return 1
+        self.keep(before)
+        path = self.write(out)
+        print(f"\n{self.table()}\n\nwritten: {path}")
+        return 0
 
     def table(self) -> str:
         """The rows as a Markdown table, with the share of the case's ceiling."""

@@ -74,6 +74,12 @@ peers() {
   return $status
 }
 
+# measure BENCH CLIPS SECONDS ARGUMENT...: with the clips that are derived for CLIPS
+measure() {
+  python3 benchmarks/clips.py derive --for "$2" --out "$data/clips"
+  timeout "$3" python3 "benchmarks/bench_$1.py" --clips "$data/clips" --out "$out" "${@:4}"
+}
+
 failed=0
 for step in "$@"; do
   echo "== $step"
@@ -115,23 +121,17 @@ for step in "$@"; do
     tail -n 20 "$out/drivers.log"
     ;;
   bench)
-    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
-    timeout 560 python3 benchmarks/bench_sequential.py --clips "$data/clips" \
-      --ceiling "$data/ceiling" --out "$out" || failed=1
+    measure sequential sequential 560 --ceiling "$data/ceiling" || failed=1
     ;;
   access)
-    python3 benchmarks/clips.py derive --for access --out "$data/clips"
-    timeout 560 python3 benchmarks/bench_access.py --clips "$data/clips" \
-      --out "$out" || failed=1
+    measure access access 560 || failed=1
     ;;
   convert)
     timeout 560 python3 benchmarks/bench_convert.py --program "$data/convert" \
       --out "$out" || failed=1
     ;;
   endtoend)
-    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
-    timeout 560 python3 benchmarks/bench_end_to_end.py --clips "$data/clips" \
-      --ceiling "$data/ceiling" --out "$out" || failed=1
+    measure end_to_end sequential 560 --ceiling "$data/ceiling" || failed=1
     ;;
   peers)
     peers --only ceiling cuda pynvvideocodec upload dali --budget "${GVD_BUDGET:-270}" || failed=1
@@ -140,14 +140,10 @@ for step in "$@"; do
     peers --only cpu --frames 192 --budget "${GVD_BUDGET:-270}" || failed=1
     ;;
   scaling)
-    python3 benchmarks/clips.py derive --for sequential --out "$data/clips"
-    timeout 90 python3 benchmarks/bench_scaling.py --clips "$data/clips" \
-      --ceiling "$data/ceiling" --out "$out" || failed=1
+    measure scaling sequential 90 --ceiling "$data/ceiling" || failed=1
     ;;
   seed)
-    python3 benchmarks/clips.py derive --for seed --out "$data/clips"
-    timeout 400 python3 benchmarks/bench_seed.py --clips "$data/clips" \
-      --out "$out" || failed=1
+    measure seed seed 400 || failed=1
     ;;
   memcheck)
     timeout 300 compute-sanitizer --tool memcheck --error-exitcode 9 \

@@ -9,15 +9,13 @@ the milliseconds a frame of each and the scores in the file "scores".
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 import numpy
 import torch
+from server import Answer
 
 import gvdecode
 from seed.models import DEVICE, Models, Sink, wait
@@ -25,7 +23,6 @@ from seed.pipelines import PIPELINES
 
 WARM = 64  # frames before each run
 Question = dict[str, Any]
-Answer = dict[str, Any]
 
 
 class Laps:
@@ -94,17 +91,6 @@ class Worker:
     def answer(self, question: Question) -> Answer:
         try:
             return getattr(self, question["do"])(question)
-        except Exception as error:  # whatever a library raises is an answer too
-            return {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
         finally:
             if DEVICE == "cuda":
                 torch.cuda.empty_cache()  # the other processes need the memory
-
-
-def serve(name: str) -> None:
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not pass for an answer
-    worker = Worker(name)
-    for line in sys.stdin:
-        answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
-        answers.flush()
