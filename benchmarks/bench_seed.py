@@ -122,7 +122,7 @@ class Seed:
         name, path = f"{model} batch{batch}", self.folder / "scores.npy"
         more = {"model": model, "batch": batch, "scores": str(path)}
         reference: numpy.ndarray | None = None
-        for subject in (REFERENCE, *(s for s in self.servers if s != REFERENCE)):
+        for subject in sorted(self.servers, key=lambda each: each != REFERENCE):
             try:
                 stages = self.ask(subject, "check", self.options.checked, **more)
                 scores = numpy.load(path)

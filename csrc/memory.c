@@ -20,12 +20,11 @@ struct gvd_budget {
     int64_t wanted; // by claims that wait
     double patience;
     double moved;     // when something was given back last
-    double ended;     // when a reading was over last
     gvd_claim *first; // that waits
     int claims;       // granted or waiting
-    int granted, crowd;
-    int trimming; // threads that do
-    bool set;     // there is a limit
+    gvd_crowd crowd;  // of the granted
+    int trimming;     // threads that do
+    bool set;         // there is a limit
 };
 
 static gvd_budget budgets[DEVICES];
@@ -38,8 +37,9 @@ static void reset(gvd_budget *b)
     b->trimmers = NULL;
     pthread_mutex_init(&b->lock, NULL);
     b->held = b->held_max = b->claimed = b->idle = b->wanted = 0;
-    b->claims = b->granted = b->trimming = 0;
+    b->claims = b->trimming = 0;
     b->first = NULL;
+    b->crowd = (gvd_crowd){.most = b->crowd.most};
 }
 
 // The locks may have been held, and the parent's readings are inert here.
@@ -165,7 +165,7 @@ int64_t gvd_budget_share(gvd_budget *budget)
 void gvd_budget_set_crowd(gvd_budget *budget, int readings)
 {
     pthread_mutex_lock(&budget->lock);
-    budget->crowd = readings;
+    budget->crowd.most = readings;
     pthread_mutex_unlock(&budget->lock);
 }
 
@@ -287,22 +287,12 @@ static void dequeue_locked(gvd_budget *b, gvd_claim *claim)
     claim->wanted = 0;
 }
 
-// Readings that stay, like those of cameras, do not hold up another one.
-#define CROWD_SECONDS 0.3
-#define CROWD_MOST_SECONDS 1.0
-
-static bool is_crowded_locked(const gvd_budget *b, const gvd_claim *claim)
-{
-    double now = gvd_seconds();
-    return !claim->granted && b->crowd > 0 && b->granted >= b->crowd &&
-           now - b->ended < CROWD_SECONDS &&
-           now - claim->since < CROWD_MOST_SECONDS;
-}
-
-static bool is_next_locked(const gvd_budget *b, const gvd_claim *claim)
+static bool is_next_locked(gvd_budget *b, const gvd_claim *claim)
 {
     const bool all_fit = b->held + b->wanted <= b->limit;
-    return (b->first == claim || all_fit) && !is_crowded_locked(b, claim);
+    return (b->first == claim || all_fit) &&
+           (claim->member.present ||
+            !gvd_crowd_is_full(&b->crowd, claim->since));
 }
 
 bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget, int64_t bytes)
@@ -319,8 +309,7 @@ static bool grant_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
     int64_t more = bytes - claim->charge.bytes;
     if (more > 0 && !(is_next_locked(b, claim) && reserve_locked(b, more)))
         return false;
-    b->granted += !claim->granted;
-    claim->granted = true;
+    gvd_crowd_add(&b->crowd, &claim->member);
     if (more > 0) {
         claim->charge.bytes = bytes;
         b->claimed += more;
@@ -406,10 +395,10 @@ void gvd_claim_drop(gvd_claim *claim)
     pthread_mutex_lock(&b->lock);
     dequeue_locked(b, claim);
     b->claims--;
-    b->granted -= claim->granted;
+    gvd_crowd_remove(&b->crowd, &claim->member);
     b->claimed -= claim->charge.bytes;
     b->held -= claim->charge.bytes;
-    b->moved = b->ended = gvd_seconds();
+    b->moved = gvd_seconds();
     pthread_mutex_unlock(&b->lock);
     *claim = (gvd_claim){0};
 }

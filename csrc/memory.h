@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crowd.h"
 #include "status.h"
 
 typedef struct gvd_budget gvd_budget;
@@ -44,8 +45,8 @@ void gvd_budget_set_default(gvd_budget *budget, int64_t limit);
 void gvd_budget_usage_get(gvd_budget *budget, gvd_budget_usage *out);
 // What each reading may be charged for while all of them want it.
 int64_t gvd_budget_share(gvd_budget *budget);
-// More readings at once than this make a device no faster: while they come and
-// go, the next one waits for one to end. 0: any number.
+// More short readings at once than this make a device no faster: while they
+// come and go, the next one waits for one to end. 0: any number.
 void gvd_budget_set_crowd(gvd_budget *budget, int readings);
 // Whether a claim waits, so that what is idle is not for those who go on.
 bool gvd_budget_is_wanted(gvd_budget *budget);
@@ -74,8 +75,9 @@ typedef struct gvd_claim gvd_claim;
 struct gvd_claim {
     // Guarded by the budget. Zero at first.
     gvd_charge charge;
-    bool known, waiting, granted;
-    int64_t wanted; // bytes more, while it waits
+    bool known, waiting;
+    gvd_crowd_member member; // once it was granted
+    int64_t wanted;          // bytes more, while it waits
     double since, trimmed;
     gvd_claim *next; // of those that wait
 };

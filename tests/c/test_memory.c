@@ -375,37 +375,6 @@ static void test_whoever_comes_is_next_where_all_fit(void)
     REQUIRE(held(b) == 0);
 }
 
-static int grow(gvd_claim *claim, gvd_budget *b)
-{
-    return gvd_claim_grow(claim, b, 1, NULL);
-}
-
-// While readings end, the next one waits for its turn; for those that stay it
-// does not.
-static void test_a_crowd_lets_others_wait_only_while_it_moves(void)
-{
-    test_begin("crowd", 1, 20);
-    gvd_budget *b = fresh_budget(100, 20);
-    gvd_budget_set_crowd(b, 2);
-    gvd_claim claims[4] = {0};
-    for (int i = 0; i < 3; i++) // nobody has ended yet
-        REQUIRE(grow(&claims[i], b) == GVD_OK);
-    gvd_claim_drop(&claims[0]);
-    REQUIRE(grow(&claims[3], b) == GVD_AGAIN && gvd_budget_is_wanted(b));
-    REQUIRE(!gvd_claim_is_next(&claims[3], b, 1));
-    REQUIRE(grow(&claims[1], b) == GVD_OK); // one that goes on
-    gvd_claim_drop(&claims[1]);
-    REQUIRE(grow(&claims[3], b) == GVD_OK && !gvd_budget_is_wanted(b));
-    REQUIRE(grow(&claims[0], b) == GVD_AGAIN);
-    double start = gvd_seconds();
-    while (grow(&claims[0], b) == GVD_AGAIN)
-        sched_yield();
-    REQUIRE(gvd_seconds() - start > 0.1 && gvd_seconds() - start < 0.9);
-    for (int i = 0; i < 4; i++)
-        gvd_claim_drop(&claims[i]);
-    gvd_budget_set_crowd(b, 0);
-}
-
 // Two readings in one thread: the second one is refused, and the first goes on.
 static void test_a_reading_without_room_fails_and_the_other_goes_on(void)
 {
@@ -481,7 +450,6 @@ int main(void)
     test_many_readings_share_one_limit();
     test_an_idle_session_is_taken_before_memory_for_one_is_claimed();
     test_whoever_comes_is_next_where_all_fit();
-    test_a_crowd_lets_others_wait_only_while_it_moves();
     test_a_reading_without_room_fails_and_the_other_goes_on();
     test_one_frame_and_its_batch_are_enough();
     puts("memory: ok");
