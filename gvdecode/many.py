@@ -38,7 +38,7 @@ def decode_many(
     sources: Iterable[Any],
     batch_size: SupportsIndex,
     *,
-    prefetch: SupportsIndex = 2,
+    prefetch: SupportsIndex = 4,
     on_error: Literal["raise", "skip"] = "raise",
     progress: bool = False,
     **options: Any,

@@ -62,8 +62,8 @@ class Gvdecode(Peer):
 class DecodeMany(Gvdecode):
     """A list of files, the next ones opened and decoded ahead."""
 
-    setting = "decode_many, prefetch=2"
+    setting = "decode_many"
 
     def clips(self, paths: list[str]) -> Iterator[Frames]:
-        run = self.library.decode_many(paths, BATCH, prefetch=2, **self.options)
+        run = self.library.decode_many(paths, BATCH, **self.options)
         return (self.pixels(item.batch) for item in run)

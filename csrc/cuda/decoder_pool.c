@@ -17,8 +17,10 @@
 // Beyond what the stream needs: what waits for display.
 #define EXTRA_SURFACES 4
 #define OUTPUT_SURFACES 4
-// Seconds: twice what creating one takes, at least.
-#define PRICE 0.1
+// Seconds: a little more than creating one takes.
+#define PRICE 0.06
+// So many at work keep all engines of the largest cards busy.
+#define ENOUGH 8
 #define IDLE_LIMIT ((int64_t)4 << 30)
 
 static struct {
@@ -27,6 +29,7 @@ static struct {
     // Guarded by lock.
     gvd_decoder *first; // given back last
     int64_t bytes;
+    int taken[GVD_MAX_GPUS];
 } idle = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .creating = PTHREAD_MUTEX_INITIALIZER};
 
@@ -52,8 +55,6 @@ static bool fits(const gvd_decoder *d, const gvd_decoder_format *format)
     return d->format.codec == format->codec &&
            d->format.chroma == format->chroma &&
            d->format.bit_depth == format->bit_depth &&
-           size_class(format->width) == size_class(d->max_width) &&
-           size_class(format->height) == size_class(d->max_height) &&
            d->max_width >= format->width && d->max_height >= format->height &&
            d->max_surfaces >= format->surfaces;
 }
@@ -72,16 +73,19 @@ static void destroy(gvd_decoder *d)
     free(d);
 }
 
+// The smallest that fits: a larger one would be missed by a larger video.
 static gvd_decoder *take_idle(const gvd_gpu *gpu,
                               const gvd_decoder_format *format)
 {
     pthread_mutex_lock(&idle.lock);
-    gvd_decoder **at = &idle.first;
-    while (*at && ((*at)->gpu != gpu || !fits(*at, format)))
-        at = &(*at)->next;
-    gvd_decoder *d = *at;
+    gvd_decoder **best = NULL;
+    for (gvd_decoder **at = &idle.first; *at; at = &(*at)->next)
+        if ((*at)->gpu == gpu && fits(*at, format) &&
+            (!best || decoder_bytes(*at) < decoder_bytes(*best)))
+            best = at;
+    gvd_decoder *d = best ? *best : NULL;
     if (d) {
-        *at = d->next;
+        *best = d->next;
         idle.bytes -= decoder_bytes(d);
     }
     pthread_mutex_unlock(&idle.lock);
@@ -288,8 +292,8 @@ static bool pays(const gvd_gpu *gpu, const gvd_decoder_format *format,
     return saves > 0 && (isinf(saves) || gvd_savings_pay(kind, saves, PRICE));
 }
 
-int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
-                     double saves, gvd_decoder **out, gvd_error *err)
+static int take(gvd_gpu *gpu, const gvd_decoder_format *format, double saves,
+                gvd_decoder **out, gvd_error *err)
 {
     int rc = take_configured(gpu, format, out);
     if (rc != GVD_AGAIN || !pays(gpu, format, saves))
@@ -306,12 +310,34 @@ int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
     return rc;
 }
 
+// Adds to those that are taken; how many there are then.
+static int count_taken(const gvd_gpu *gpu, int more)
+{
+    pthread_mutex_lock(&idle.lock);
+    int taken = idle.taken[gpu->index] += more;
+    pthread_mutex_unlock(&idle.lock);
+    return taken;
+}
+
+int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
+                     double saves, gvd_decoder **out, gvd_error *err)
+{
+    int taken = count_taken(gpu, 1);
+    int rc = isinf(saves) || taken <= ENOUGH
+                 ? take(gpu, format, saves, out, err)
+                 : GVD_AGAIN;
+    if (rc != GVD_OK)
+        count_taken(gpu, -1);
+    return rc;
+}
+
 void gvd_decoder_give(gvd_decoder **decoder, bool failed)
 {
     gvd_decoder *d = *decoder;
     *decoder = NULL;
     if (!d || gvd_driver_is_inherited())
         return;
+    count_taken(d->gpu, -1);
     if (failed) {
         destroy(d);
         return;
