@@ -17,8 +17,8 @@
 // Beyond what the stream needs: what waits for display.
 #define EXTRA_SURFACES 4
 #define OUTPUT_SURFACES 4
-// Seconds: a little more than creating one takes.
-#define PRICE 0.06
+// Seconds: about what creating one holds up the others that are at work.
+#define PRICE 0.03
 // So many at work keep all engines of the largest cards busy.
 #define ENOUGH 8
 #define IDLE_LIMIT ((int64_t)4 << 30)
@@ -55,6 +55,8 @@ static bool fits(const gvd_decoder *d, const gvd_decoder_format *format)
     return d->format.codec == format->codec &&
            d->format.chroma == format->chroma &&
            d->format.bit_depth == format->bit_depth &&
+           size_class(format->width) == size_class(d->max_width) &&
+           size_class(format->height) == size_class(d->max_height) &&
            d->max_width >= format->width && d->max_height >= format->height &&
            d->max_surfaces >= format->surfaces;
 }
@@ -73,19 +75,16 @@ static void destroy(gvd_decoder *d)
     free(d);
 }
 
-// The smallest that fits: a larger one would be missed by a larger video.
 static gvd_decoder *take_idle(const gvd_gpu *gpu,
                               const gvd_decoder_format *format)
 {
     pthread_mutex_lock(&idle.lock);
-    gvd_decoder **best = NULL;
-    for (gvd_decoder **at = &idle.first; *at; at = &(*at)->next)
-        if ((*at)->gpu == gpu && fits(*at, format) &&
-            (!best || decoder_bytes(*at) < decoder_bytes(*best)))
-            best = at;
-    gvd_decoder *d = best ? *best : NULL;
+    gvd_decoder **at = &idle.first;
+    while (*at && ((*at)->gpu != gpu || !fits(*at, format)))
+        at = &(*at)->next;
+    gvd_decoder *d = *at;
     if (d) {
-        *best = d->next;
+        *at = d->next;
         idle.bytes -= decoder_bytes(d);
     }
     pthread_mutex_unlock(&idle.lock);
@@ -280,6 +279,15 @@ static int take_configured(gvd_gpu *gpu, const gvd_decoder_format *format,
     }
 }
 
+// Adds to those that are taken; how many there are then.
+static int count_taken(const gvd_gpu *gpu, int more)
+{
+    pthread_mutex_lock(&idle.lock);
+    int taken = idle.taken[gpu->index] += more;
+    pthread_mutex_unlock(&idle.lock);
+    return taken;
+}
+
 static bool pays(const gvd_gpu *gpu, const gvd_decoder_format *format,
                  double saves)
 {
@@ -289,7 +297,10 @@ static bool pays(const gvd_gpu *gpu, const gvd_decoder_format *format,
         1 | (uint64_t)gpu->index << 1 | (uint64_t)format->codec << 9 |
         (uint64_t)format->chroma << 17 | (uint64_t)format->bit_depth << 21 |
         (uint64_t)width << 29 | (uint64_t)height << 45;
-    return saves > 0 && (isinf(saves) || gvd_savings_pay(kind, saves, PRICE));
+    if (isinf(saves))
+        return true;
+    return saves > 0 && count_taken(gpu, 0) < ENOUGH &&
+           gvd_savings_pay(kind, saves, PRICE);
 }
 
 static int take(gvd_gpu *gpu, const gvd_decoder_format *format, double saves,
@@ -310,24 +321,12 @@ static int take(gvd_gpu *gpu, const gvd_decoder_format *format, double saves,
     return rc;
 }
 
-// Adds to those that are taken; how many there are then.
-static int count_taken(const gvd_gpu *gpu, int more)
-{
-    pthread_mutex_lock(&idle.lock);
-    int taken = idle.taken[gpu->index] += more;
-    pthread_mutex_unlock(&idle.lock);
-    return taken;
-}
-
 int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
                      double saves, gvd_decoder **out, gvd_error *err)
 {
-    int taken = count_taken(gpu, 1);
-    int rc = isinf(saves) || taken <= ENOUGH
-                 ? take(gpu, format, saves, out, err)
-                 : GVD_AGAIN;
-    if (rc != GVD_OK)
-        count_taken(gpu, -1);
+    int rc = take(gpu, format, saves, out, err);
+    if (rc == GVD_OK)
+        count_taken(gpu, 1);
     return rc;
 }
 

@@ -3,8 +3,7 @@
 // Creating one costs 40 ms and more, destroying a fresh one up to 250 ms, and
 // the driver does one at a time; reconfiguring is nearly free. A decoder is
 // made for a class of sizes with the most surfaces that its codec needs, so
-// that any stream of the class fits, and smaller ones do where none of their
-// class is idle.
+// that any stream of the class fits.
 //
 // Thread-safety: all functions; a decoder that was taken is the taker's alone.
 // The GPU's context must be current.
@@ -47,12 +46,12 @@ typedef struct gvd_decoder {
 } gvd_decoder;
 
 // A decoder configured for the format: an idle one, or a new one if what it
-// saves pays for it (as backend.h's open), else GVD_AGAIN. One that somebody
-// can do without is not had either while enough of them are at work.
+// saves pays for it (as backend.h's open) and not enough are at work, else
+// GVD_AGAIN.
 int gvd_decoder_take(gvd_gpu *gpu, const gvd_decoder_format *format,
                      double saves, gvd_decoder **out, gvd_error *err);
 
-// Makes the decoder fit a format up to its size; GVD_AGAIN if it cannot.
+// Makes the decoder fit a format of its class; GVD_AGAIN if it cannot.
 int gvd_decoder_configure(gvd_decoder *decoder,
                           const gvd_decoder_format *format, gvd_error *err);
 
