@@ -143,8 +143,8 @@ CLIPS     := $(or $(wildcard ../shared/media),$(FUZZ)/clips)
 
 mutate: build
 	@test -d $(CLIPS) || $(PYTHON) tests/clips.py $(FUZZ)/clips
-	$(PYTHON) tests/mutate.py --count $(MUTATIONS) --failures $(FUZZ)/mutated \
-	    $(CLIPS)
+	$(PYTHON) tests/mutate.py --count $(MUTATIONS) --jobs $(shell nproc) \
+	    --failures $(FUZZ)/mutated $(CLIPS)
 
 leaks: build
 	GVDECODE_CYCLES=$(CYCLES) $(PYTHON) -m pytest -q -s \

@@ -104,7 +104,9 @@ def arguments(campaign: Campaign) -> None:
 def mutate(campaign: Campaign) -> None:
     options = campaign.options
     script = [sys.executable, "tests/mutate.py", "--device", campaign.device]
-    wanted = ["--count", str(options.mutations), *map(str, options.paths)]
+    jobs = min(os.cpu_count() or 1, 4)
+    wanted = ["--count", str(options.mutations), "--jobs", str(jobs)]
+    wanted += map(str, options.paths)
     if options.failures:
         wanted += ["--failures", str(options.failures)]
     text = campaign.run("mutate", [*script, *wanted])

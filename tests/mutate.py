@@ -1,14 +1,15 @@
 """Damages copies of video files and reads them: frames or a typed error.
 
-    python tests/mutate.py [--count N] [--seed N] [--failures FOLDER]
+    python tests/mutate.py [--count N] [--seed N] [--jobs N] [--failures FOLDER]
         [--device cpu|cuda] CLIP|FOLDER ...
 
 Each copy has bits flipped, is cut, has bytes doubled, or a range zeroed, drawn
 from the seed; it is then read front to back and by number in a process of its
-own, which serves one copy after the other. A crash, any other exception, more
-than 10 seconds or more memory than the limit is a failure: its copy is kept in
-the folder, and the exit status is 1. The same seed makes the same copies. On a
-GPU a sound file is read between them, whose frames must be what the CPU gives.
+own, which serves one copy after the other; there may be several of them. A crash,
+any other exception, more than 10 seconds or more memory than the limit is a
+failure: its copy is kept in the folder, and the exit status is 1. The same seed
+makes the same copies. On a GPU a sound file is read between them, whose frames must
+be what the CPU gives.
 """
 
 import argparse
@@ -21,7 +22,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 10.0
@@ -30,6 +34,7 @@ SPACE_MAX = 16 << 30  # of addresses, so that the machine outlives a failure
 FRAMES = 16  # front to back: what comes later in a long file is like it
 BY_NUMBER = 4
 BETWEEN = 5  # damaged copies between two sound files
+LONGEST = -1  # the seed of a reading by number that takes as long as any
 DAMAGES = ("flip", "cut", "double", "zero")
 
 
@@ -75,8 +80,10 @@ def read(path: str, seed: int, device: str) -> str:
                 if count >= FRAMES:
                     break
             length = len(video)
-            for _ in range(BY_NUMBER if length else 0):
-                assert video[dice.randrange(length)].width > 0
+            for k in range(BY_NUMBER if length else 0):
+                last = max(length - 1 - k, 0)  # each from its key frame on
+                number = last if seed == LONGEST else dice.randrange(length)
+                assert video[number].width > 0
     except gvdecode.Error as error:
         if path not in str(error):
             raise ValueError("the error does not name the file") from error
@@ -169,12 +176,56 @@ def sources(paths: list[Path], device: str) -> Iterator[tuple[Path, str]]:
                 continue
             worker = Worker(device)
             start = time.monotonic()
-            result, wrong = worker.ask(path, 0)
+            result, wrong = worker.ask(path, LONGEST)
             worker.close()
             if wrong or time.monotonic() - start > SECONDS / 2:
                 print(f"left out, long to read even whole: {path.name} {wrong}")
             else:
                 yield path, result
+
+
+@dataclass
+class Judge:
+    """What is damaged, and what is kept of those copies that fail."""
+
+    clips: list[Path]
+    sound: list[Path]
+    failures: Path | None
+    device: str
+
+    def judge(self, seeds: Iterable[int]) -> Counter[str]:
+        """What came of so many copies; "" for those that failed."""
+        results: Counter[str] = Counter()
+        worker = Worker(self.device)
+        with tempfile.TemporaryDirectory() as folder:
+            for seed in seeds:
+                copy = self.make(seed, Path(folder))
+                result, wrong = worker.ask(copy, seed)
+                if not wrong and self.device != "cpu" and seed % BETWEEN == 0:
+                    sound = self.sound[seed // BETWEEN % len(self.sound)]
+                    _, wrong = worker.ask(sound, None)
+                results["" if wrong else result] += 1
+                if wrong:
+                    self.keep(seed, copy, wrong)
+                    worker.close()
+                    worker = Worker(self.device)
+                copy.unlink()
+        worker.close()
+        return results
+
+    def make(self, seed: int, folder: Path) -> Path:
+        dice = random.Random(seed)
+        clip = dice.choice(self.clips)
+        kind, data = damage(clip.read_bytes(), dice)
+        copy = folder / f"{seed}_{kind}_{clip.name}"
+        copy.write_bytes(data)
+        return copy
+
+    def keep(self, seed: int, copy: Path, wrong: str) -> None:
+        print(f"seed {seed}: {copy.name}: {wrong}", flush=True)
+        if self.failures:
+            self.failures.mkdir(parents=True, exist_ok=True)
+            (self.failures / copy.name).write_bytes(copy.read_bytes())
 
 
 def run(
@@ -183,37 +234,18 @@ def run(
     seed: int,
     failures: Path | None,
     device: str = "cpu",
+    jobs: int = 1,
 ) -> int:
     """Reads so many damaged copies; how many of them failed."""
     found = list(sources(paths, device))
     clips = [clip for clip, _ in found]
     sound = [clip for clip, result in found if result == "frames"]
-    results: dict[str, int] = {}
-    failed = 0
-    worker = Worker(device)
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(seed, seed + count):
-            dice = random.Random(number)
-            clip = dice.choice(clips)
-            kind, data = damage(clip.read_bytes(), dice)
-            copy = Path(folder) / f"{number}_{kind}_{clip.name}"
-            copy.write_bytes(data)
-            result, wrong = worker.ask(copy, number)
-            if not wrong and device != "cpu" and number % BETWEEN == 0:
-                _, wrong = worker.ask(sound[number // BETWEEN % len(sound)], None)
-            if wrong:
-                failed += 1
-                print(f"seed {number}: {copy.name}: {wrong}", flush=True)
-                if failures:
-                    failures.mkdir(parents=True, exist_ok=True)
-                    (failures / copy.name).write_bytes(data)
-                worker.close()
-                worker = Worker(device)
-            else:
-                results[result] = results.get(result, 0) + 1
-            copy.unlink()
-    worker.close()
-    print(f"{count} copies of {len(clips)} files, {failed} failures: {results}")
+    judge = Judge(clips, sound, failures, device)
+    with ThreadPoolExecutor(jobs) as pool:
+        parts = [range(seed + job, seed + count, jobs) for job in range(jobs)]
+        results = sum(pool.map(judge.judge, parts), Counter[str]())
+    failed = results.pop("", 0)
+    print(f"{count} copies of {len(clips)} files, {failed} failures: {dict(results)}")
     return failed
 
 
@@ -224,13 +256,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--failures", type=Path)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--jobs", type=int, default=1, help="copies at once")
     parser.add_argument("--worker", action="store_true")
-    options = parser.parse_args()
-    if options.worker:
-        work(options.device)
+    o = parser.parse_args()
+    if o.worker:
+        work(o.device)
         return 0
-    wanted = options.count, options.seed, options.failures, options.device
-    return bool(run(options.paths, *wanted))
+    return bool(run(o.paths, o.count, o.seed, o.failures, o.device, o.jobs))
 
 
 if __name__ == "__main__":
