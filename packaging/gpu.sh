@@ -53,6 +53,8 @@ peer_sites() {
   peer_site spdl "$data"/pip/spdl*.whl
   peer_site decord "$data"/pip/decord2-*.whl
   peer_site pyav "$data"/pip/av-*.whl
+  [ -e "$data/dali.tar.0" ] && cat "$data"/dali.tar.? | tar x -C "$data"
+  peer_site dali "$data"/dali/*.whl
   peer_site pytest "$data"/pip/py{test_benchmark,_cpuinfo}-*.whl
   local cuvid # SPDL asks for the name without a number
   cuvid=$(ldconfig -p | awk '/libnvcuvid.so.1 / {print $NF; exit}')

@@ -7,7 +7,8 @@ from typing import Any
 
 EVERY = ("",)
 # Name -> module here, class, arguments, and what the workloads that it is for have in
-# their names: the calls of a variant, where it differs. The order is that of the run.
+# their names: the calls of a variant, where it differs. The order is that of the run:
+# whose calls take longest come late.
 PEERS: dict[str, tuple[str, str, dict[str, Any], tuple[str, ...]]] = {
     "gvdecode cuda": ("gvdecode", "Gvdecode", {"device": "cuda"}, EVERY),
     "gvdecode cuda decode_many": (
@@ -30,11 +31,11 @@ PEERS: dict[str, tuple[str, str, dict[str, Any], tuple[str, ...]]] = {
         ("warm", "clips"),
     ),
     "spdl cuda": ("spdl", "SpdlCuda", {}, EVERY),
+    "streamreader cuda": ("streamreader", "StreamReaderCuda", {}, EVERY),
+    "dali readers.video": ("dali", "Dali", {}, EVERY),
     "pynvvideocodec simple": ("pynvvideocodec", "Simple", {}, EVERY),
     "pynvvideocodec threaded": ("pynvvideocodec", "Threaded", {}, ("rgb24", "224")),
     "opencv upload": ("opencv", "Upload", {}, ("rgb24", "clips", "224")),
-    "dali readers.video": ("dali", "Dali", {}, EVERY),
-    "streamreader cuda": ("streamreader", "StreamReaderCuda", {}, EVERY),
     "gvdecode cpu": ("gvdecode", "Gvdecode", {"device": "cpu"}, EVERY),
     "gvdecode cpu decode_many": (
         "gvdecode",

@@ -51,12 +51,16 @@ def tables(document: Document, rivals: bool = False) -> list[str]:
 
 
 def left_out(document: Document) -> list[str]:
-    """What the notes say that was not measured."""
-    found = []
+    """What the notes say that was not measured: who and why, and in which cases."""
+    cases: dict[str, list[str]] = {}
     for row in document.rows:
         for part in row["note"].split("; "):
             what = part.removeprefix("left out: ")
-            if what != part:
-                named = ": " in what.split("(")[0]
-                found.append(what if named else f"{row['case']}: {what}")
-    return [f"Left out: {'; '.join(found)}.", ""] if found else []
+            if what == part:
+                continue
+            case, named, who = what.partition(": ")
+            if not named or "(" in case:
+                case, who = row["case"], what
+            cases.setdefault(who, []).append(case)
+    lines = [f"- {who}: {', '.join(dict.fromkeys(cases[who]))}" for who in cases]
+    return ["Left out:", "", *lines, ""] if lines else []

@@ -16,7 +16,7 @@
 #define GROUP_SOURCE 64         // frame rows that they should need
 #define RING_BYTES (512 << 10)  // of levels: wide strips, read row by row
 #define BLOCK_BYTES (256 << 10) // of sums
-#define STRIP_STEP 32
+#define STRIP_STEP 64
 #define AHEAD 4 // rows that are asked of the memory early
 
 typedef struct resampling {
@@ -36,7 +36,7 @@ typedef struct resampling {
     int first, end;            // rows of the group,
     int low, high;             // and the frame rows that it needs
     int loaded_low, loaded;    // frame rows of the strip that are in the ring
-    uint8_t *levels;           // the ring: by frame row, or pair of them
+    uint8_t *levels;           // the ring: by frame row, or quad of them
     void *sums;                // of the block: by row, then by channel
     gvd_host_block *blocks[2]; // of both
     void **rows;
@@ -76,9 +76,9 @@ static void choose_group(resampling *r, int stop_row)
         r->high = high;
         r->end++;
     }
-    if (r->whole) { // in pairs
-        r->low &= ~1;
-        r->high = (r->high + 1) & ~1;
+    if (r->whole) {
+        r->low -= r->low % GVD_QUAD;
+        r->high += (GVD_QUAD - r->high % GVD_QUAD) % GVD_QUAD;
     }
 }
 
@@ -108,17 +108,22 @@ static int room_of(const resampling *r)
     return r->strip + GVD_ROW_PADDING;
 }
 
-// Numbers of a slot of the ring: of a frame row, or of two.
+// Numbers of a slot of the ring: of a frame row, or of a quad.
 static size_t slot_numbers(const resampling *r)
 {
     return (size_t)room_of(r) *
-           (size_t)(r->whole ? GVD_PAIR_NUMBERS : r->c->channels);
+           (size_t)(r->whole ? GVD_QUAD_NUMBERS : r->c->channels);
+}
+
+// Frame rows of a slot.
+static int step_of(const resampling *r)
+{
+    return r->whole ? GVD_QUAD : 1;
 }
 
 static void *slot_at(const resampling *r, int slot)
 {
-    return r->levels +
-           (size_t)(r->whole ? slot / 2 : slot) * slot_numbers(r) * r->size;
+    return r->levels + (size_t)(slot / step_of(r)) * slot_numbers(r) * r->size;
 }
 
 static void *sums_at(const resampling *r, int y, int channel)
@@ -128,57 +133,85 @@ static void *sums_at(const resampling *r, int y, int channel)
     return (char *)r->sums + row * (size_t)r->row_length * r->size;
 }
 
+static void load_slot(const resampling *r, int y, int x, int n)
+{
+    void *slot = slot_at(r, y % r->ring);
+    if (r->whole) {
+        gvd_sample_row rows[GVD_QUAD];
+        for (int k = 0; k < GVD_QUAD;
+             k++) // its last row stands for what is below
+            rows[k] = frame_row(
+                r, y + k < r->frame->height ? y + k : r->frame->height - 1);
+        r->ops->load_short(r->c, rows, x, n, slot, room_of(r));
+        return;
+    }
+    const gvd_sample_row row = frame_row(r, y);
+    float *out[3] = {slot};
+    for (int k = 1; k < r->c->channels; k++)
+        out[k] = out[k - 1] + room_of(r);
+    r->ops->load_float(r->c, &row, x, n, out);
+}
+
 // What the group needs and is not there yet.
 static void load_strip(resampling *r, int x, int n)
 {
     if (r->low < r->loaded_low || r->low > r->loaded)
         r->loaded = r->low;
     r->loaded_low = r->low;
-    for (int y = r->loaded; y < r->high; y += r->whole ? 2 : 1) {
-        void *slot = slot_at(r, y % r->ring);
-        float *out[3] = {slot};
-        for (int k = 1; k < r->c->channels; k++)
-            out[k] = out[k - 1] + room_of(r);
-        const int below = y + 1 < r->frame->height ? y + 1 : y;
-        const gvd_sample_row rows[2] = {frame_row(r, y), frame_row(r, below)};
-        if (r->whole)
-            r->ops->load_short(r->c, rows, x, n, slot, room_of(r));
-        else
-            r->ops->load_float(r->c, rows, x, n, out);
-    }
-    r->loaded = r->high > r->loaded ? r->high : r->loaded;
+    for (; r->loaded < r->high; r->loaded += step_of(r))
+        load_slot(r, r->loaded, x, n);
 }
 
-// A row of sums, of all channels. Pairs of frame rows begin at even ones: where
-// the first of them counts for nothing, nor does the last maybe.
-static void sum_row(const resampling *r, int y, int at, int n)
+static void weigh_shared(gvd_quad_sum *s)
+{
+    s->apart = false;
+    for (int j = 0; j < s->count * GVD_QUAD / 2; j++) {
+        const int first = s->weights[2 * j], second = s->weights[2 * j + 1];
+        s->shared[0][j] = (int16_t)(first + second);
+        s->apart |= s->shared[0][j] != first + second;
+    }
+    for (int j = 0; s->apart && j < s->count * GVD_QUAD / 2; j++)
+        for (int k = 0; k < 2; k++)
+            s->shared[k][j] = s->weights[2 * j + k];
+}
+
+static void plan_sum(const resampling *r, int y, int at, gvd_quad_sum *out)
 {
     const gvd_axis *axis = &r->c->y;
-    const size_t weights_at = (size_t)y * (size_t)axis->stride;
-    const int step = r->whole ? 2 : 1, odd = r->whole ? axis->starts[y] & 1 : 0;
-    const int taps = axis->counts[y];
-    const int count = taps ? (taps + odd + step - 1) / step : 0;
-    int16_t weights[GVD_AXIS_SHORT_TAPS + 2] = {0};
-    if (r->whole)
-        memcpy(weights + odd, axis->short_weights + weights_at,
-               (size_t)taps * sizeof *weights);
-    int slot = (axis->starts[y] - odd) % r->ring;
-    for (int j = 0; j < count; j++, slot += step) {
-        slot = slot < r->ring ? slot : slot - r->ring;
+    const int taps = axis->counts[y], first = axis->starts[y] % GVD_QUAD;
+    *out = (gvd_quad_sum){
+        .count = taps ? (taps + first + GVD_QUAD - 1) / GVD_QUAD : 0,
+    };
+    memcpy(out->weights + first,
+           axis->short_weights + (ptrdiff_t)y * axis->stride,
+           (size_t)taps * sizeof *out->weights);
+    weigh_shared(out);
+    int slot = (axis->starts[y] - first) % r->ring;
+    for (int j = 0; j < out->count; j++, slot = (slot + GVD_QUAD) % r->ring)
+        out->quads[j] = slot_at(r, slot);
+    for (int k = 0; k < 3; k++)
+        out->out[k] = (int16_t *)sums_at(r, y, k) + at;
+}
+
+static void sum_quads(const resampling *r, int at, int n)
+{
+    gvd_quad_sum sums[GROUP];
+    for (int y = r->first; y < r->end; y++)
+        plan_sum(r, y, at, &sums[y - r->first]);
+    r->ops->down_short(sums, r->end - r->first, room_of(r), r->c->y.shift, n);
+}
+
+static void sum_rows(const resampling *r, int y, int at, int n)
+{
+    const gvd_axis *axis = &r->c->y;
+    const int count = axis->counts[y];
+    int slot = axis->starts[y] % r->ring;
+    for (int j = 0; j < count; j++, slot = (slot + 1) % r->ring)
         r->rows[j] = slot_at(r, slot);
-    }
-    if (r->whole) {
-        int16_t *const out[3] = {(int16_t *)sums_at(r, y, 0) + at,
-                                 (int16_t *)sums_at(r, y, 1) + at,
-                                 (int16_t *)sums_at(r, y, 2) + at};
-        r->ops->down_short(out, (int16_t *const *)r->rows, weights, count,
-                           room_of(r), axis->shift, n);
-        return;
-    }
     for (int k = 0; k < r->c->channels; k++) {
-        r->ops->down_float((float *)sums_at(r, y, k) + at,
-                           (const float *const *)r->rows,
-                           axis->weights + weights_at, count, n);
+        r->ops->down_float(
+            (float *)sums_at(r, y, k) + at, (const float *const *)r->rows,
+            axis->weights + (ptrdiff_t)y * axis->stride, count, n);
         for (int j = 0; j < count; j++)
             r->rows[j] = (float *)r->rows[j] + room_of(r);
     }
@@ -186,8 +219,10 @@ static void sum_row(const resampling *r, int y, int at, int n)
 
 static void sum_strip(const resampling *r, int x, int n)
 {
-    for (int y = r->first; y < r->end; y++)
-        sum_row(r, y, x - r->from, n);
+    if (r->whole)
+        sum_quads(r, x - r->from, n);
+    for (int y = r->first; !r->whole && y < r->end; y++)
+        sum_rows(r, y, x - r->from, n);
 }
 
 static void write_rows(const resampling *r, int stop)
@@ -221,7 +256,7 @@ static void choose_sizes(resampling *r)
     const size_t row = (size_t)r->row_length * channels * r->size;
     r->block = BLOCK_BYTES / row > GROUP ? (int)(BLOCK_BYTES / row) : GROUP;
     r->block = r->block < r->c->y.count ? r->block : r->c->y.count;
-    r->ring = 2;
+    r->ring = GVD_QUAD;
     for (int start = 0; start < r->c->y.count; start += r->block) {
         int stop = start + r->block;
         stop = stop < r->c->y.count ? stop : r->c->y.count;
@@ -239,7 +274,7 @@ static void choose_sizes(resampling *r)
 static int allocate(resampling *r, gvd_error *err)
 {
     const size_t channels = (size_t)r->c->channels;
-    const size_t slots = (size_t)(r->whole ? r->ring / 2 : r->ring);
+    const size_t slots = (size_t)(r->ring / step_of(r));
     const size_t sum = (size_t)r->row_length * r->size;
     r->blocks[0] = gvd_host_block_get(slots * slot_numbers(r) * r->size);
     r->blocks[1] = gvd_host_block_get((size_t)r->block * channels * sum);

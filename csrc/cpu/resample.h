@@ -19,25 +19,43 @@ typedef struct gvd_sample_row {
 // What a row buffer has beyond its end: vectors may read and write there.
 #define GVD_ROW_PADDING 64
 
-// Of a column of two rows: the levels, and what else the routines keep.
-#define GVD_PAIR_LEVELS 6
-#define GVD_PAIR_NUMBERS 11
+// Frame rows that are loaded together, from a multiple of it on, where levels
+// are short. Of a column of them: the levels, and what else the routines keep.
+#define GVD_QUAD 4
+#define GVD_QUAD_LEVELS 12
+#define GVD_QUAD_NUMBERS 20
+
+// Quads that a row of the picture can need.
+#define GVD_QUADS_MOST (GVD_AXIS_SHORT_TAPS / GVD_QUAD + 2)
+
+// A row of sums, of three channels.
+typedef struct gvd_quad_sum {
+    int16_t *out[3];
+    int16_t *quads[GVD_QUADS_MOST];
+    int count; // of quads, each with the weights of its rows
+    int16_t weights[GVD_QUADS_MOST * GVD_QUAD];
+    // For what two rows share: their weights' sums, and nothing, or where that
+    // takes more than 16 bits the first rows' weights and the second rows'.
+    int16_t shared[2][GVD_QUADS_MOST * GVD_QUAD / 2];
+    bool apart;
+} gvd_quad_sum;
 
 // One set of routines. Buffers are theirs alone; x is a multiple of 4.
 typedef struct gvd_resample_ops {
     const char *name;
     // The levels of n pixels from column x on, of as many channels as there
-    // are. Short ones are of three channels and two rows together, in a form
-    // that only these routines know: GVD_PAIR_NUMBERS for each column that
-    // there is room for.
-    void (*load_short)(const gvd_conversion *c, const gvd_sample_row rows[2],
-                       int x, int n, int16_t *pair, int room);
+    // are. Short ones are of three channels and a quad of rows, in a form that
+    // only these routines know: GVD_QUAD_NUMBERS for each column that there is
+    // room for.
+    void (*load_short)(const gvd_conversion *c,
+                       const gvd_sample_row rows[GVD_QUAD], int x, int n,
+                       int16_t *quad, int room);
     void (*load_float)(const gvd_conversion *c, const gvd_sample_row *row,
                        int x, int n, float *const out[3]);
-    // The weighted sum of `count` rows, or pairs of rows: two weights each.
-    void (*down_short)(int16_t *const out[3], int16_t *const *pairs,
-                       const int16_t *weights, int count, int room, int shift,
+    // Columns [0, n) of so many rows of sums, each shifted back.
+    void (*down_short)(const gvd_quad_sum *sums, int rows, int room, int shift,
                        int n);
+    // The weighted sum of `count` rows.
     void (*down_float)(float *out, const float *const *rows,
                        const float *weights, int count, int n);
     // A row along an axis, of three channels or of one; in begins with sample

@@ -20,6 +20,8 @@
 #define STORE(p, v) _mm512_storeu_si512(p, v)
 #define XOR(a, b) _mm512_xor_si512(a, b)
 #define AND(a, b) _mm512_and_si512(a, b)
+#define OR(a, b) _mm512_or_si512(a, b)
+#define ANY(v) (_mm512_test_epi16_mask(v, v) != 0)
 #define CAST(f) _mm512_castps_si512(f)
 #define LOAD_32(p) _mm256_loadu_si256((const __m256i *)(p))
 #define LOAD_16(p) _mm_loadu_si128((const __m128i *)(p))
@@ -31,8 +33,8 @@
 #define JOIN_HIGH(a, b)                                                        \
     _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), \
                               b)
+#define ODD_WORDS(a, b) _mm512_mask_blend_epi16(0xaaaaaaaa, a, b)
 #define LOAD_H(p) LOAD_32(p)
-#define LOAD_H_TWICE(p) twice_bytes(LOAD_16(p))
 #define WIDE_BYTES(p) _mm512_cvtepu8_epi32(LOAD_16(p))
 #define WIDE_BYTES_TWICE(p) _mm512_cvtepu8_epi32(eight_twice(LOAD_8(p)))
 #define WIDE_WORDS(p) _mm512_cvtepu16_epi32(LOAD_32(p))
@@ -48,11 +50,6 @@
 INLINE __m128i eight_twice(__m128i v)
 {
     return _mm_unpacklo_epi8(v, v);
-}
-
-INLINE __m256i twice_bytes(__m128i v)
-{
-    return _mm256_set_m128i(_mm_unpackhi_epi8(v, v), _mm_unpacklo_epi8(v, v));
 }
 
 INLINE __m256i twice_words(__m128i v)

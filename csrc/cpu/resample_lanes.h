@@ -9,11 +9,12 @@
 //   INT(name)          an intrinsic on V, where all widths have it
 //   REAL(name)         likewise on F
 //   LOAD, STORE        V, at any address
-//   XOR, AND, CAST     of V, and of F to V
+//   XOR, AND, OR, CAST of V, and of F to V
+//   ANY(v)             whether any bit is set
 //   LOAD_H(p)          SHORTS bytes
-//   LOAD_H_TWICE(p)    SHORTS / 2 bytes, each twice
 //   WIDEN(h)           these to 16 bits
 //   NEGATIVE(v)        whether any 16-bit lane is
+//   ODD_WORDS(a, b)    a with the odd 16-bit lanes of b
 //   JOIN_LOW(a, b)     16 bytes of each in turns, from their lower halves
 //   JOIN_HIGH(a, b)    from their upper ones
 //   WIDE_BYTES(p)      FLOATS bytes as 32 bits each; _TWICE: half, each twice
@@ -22,6 +23,7 @@
 //   STORE_BYTES(p, v)  32-bit lanes as bytes
 //   STORE_WORDS(p, v)  as 16 bits
 //   STORE_HALVES(p, f) floats as half floats
+#include "cpu/resample_load.h"
 #include "cpu/resample_short.h"
 
 INLINE F clip(F level)

@@ -13,19 +13,26 @@ static int sample_at(const uint8_t *row, int x, int bytes)
     return word;
 }
 
-static void load_short(const gvd_conversion *c, const gvd_sample_row rows[2],
-                       int x, int n, int16_t *pair, int room)
+// Two rows of a quad lie together, in each channel.
+static int place_of(int row, int channel, int i, int room)
 {
-    int16_t *const out[3] = {pair, pair + 2 * room, pair + 4 * room};
-    for (int i = 0; i < 2 * n; i++) {
-        const gvd_sample_row *row = &rows[i % 2];
-        int from = x + i / 2, at = from >> row->shift_x;
-        int u = row->u ? row->u[at] : 128, v = row->v ? row->v[at] : 128;
+    return (row / 2 * 3 + channel) * 2 * room + 2 * i + row % 2;
+}
+
+static void load_short(const gvd_conversion *c,
+                       const gvd_sample_row rows[GVD_QUAD], int x, int n,
+                       int16_t *quad, int room)
+{
+    for (int at = 0; at < GVD_QUAD * n; at++) {
+        const int y = at / n, i = at % n, from = x + i;
+        const gvd_sample_row *row = &rows[y];
+        const int half = from >> row->shift_x;
+        int u = row->u ? row->u[half] : 128, v = row->v ? row->v[half] : 128;
         struct gvd_yuv_chroma t = gvd_yuv_chroma_terms(&c->matrix, u, v);
         int luma = gvd_yuv_luma(&c->matrix, row->y[from]);
-        out[0][i] = (int16_t)gvd_yuv_short(luma + t.r);
-        out[1][i] = (int16_t)gvd_yuv_short(luma + t.g);
-        out[2][i] = (int16_t)gvd_yuv_short(luma + t.b);
+        quad[place_of(y, 0, i, room)] = (int16_t)gvd_yuv_short(luma + t.r);
+        quad[place_of(y, 1, i, room)] = (int16_t)gvd_yuv_short(luma + t.g);
+        quad[place_of(y, 2, i, room)] = (int16_t)gvd_yuv_short(luma + t.b);
     }
 }
 
@@ -47,16 +54,24 @@ static void load_float(const gvd_conversion *c, const gvd_sample_row *row,
     }
 }
 
-static void down_short(int16_t *const out[3], int16_t *const *pairs,
-                       const int16_t *weights, int count, int room, int shift,
+static int sum_of_quads(const gvd_quad_sum *s, int channel, int i, int room)
+{
+    int sum = 0;
+    for (int j = 0; j < GVD_QUAD * s->count; j++)
+        sum +=
+            s->quads[j / GVD_QUAD][place_of(j % GVD_QUAD, channel, i, room)] *
+            s->weights[j];
+    return sum;
+}
+
+static void down_short(const gvd_quad_sum *sums, int rows, int room, int shift,
                        int n)
 {
-    for (int at = 0; at < 3 * n; at++) {
-        const int k = at / n, i = at % n;
-        int32_t sum = 1 << (shift - 1);
-        for (int j = 0; j < 2 * count; j++)
-            sum += pairs[j / 2][2 * (k * room + i) + j % 2] * weights[j];
-        out[k][i] = (int16_t)(sum >> shift);
+    const int half = 1 << (shift - 1);
+    for (int at = 0; at < 3 * rows * n; at++) {
+        const int y = at / n / 3, k = at / n % 3, i = at % n;
+        const int sum = sum_of_quads(&sums[y], k, i, room);
+        sums[y].out[k][i] = (int16_t)((sum + half) >> shift);
     }
 }
 

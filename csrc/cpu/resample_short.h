@@ -1,249 +1,9 @@
-// The routines of short arithmetic: a part of resample_lanes.h, which says what
-// the names in capitals are.
+// How short levels are summed, down the columns and along the rows: a part of
+// resample_lanes.h, which says what the names in capitals are. resample_load.h
+// says how they lie.
 #define TAPS 16 // along a row, at once
-#define LINE 64 // bytes that the processor fetches
 
-struct coefficients {
-    V y_offset, cy, crv, cgu, cgv, cbu;
-};
-
-struct levels {
-    V c[3];
-};
-
-INLINE struct coefficients load_matrix(const struct gvd_yuv_matrix *m)
-{
-    return (struct coefficients){
-        INT(set1_epi16)((short)(m->y_offset * GVD_YUV_LUMA_SCALE)),
-        INT(set1_epi16)(m->cy),
-        INT(set1_epi16)(m->crv),
-        INT(set1_epi16)(m->cgu),
-        INT(set1_epi16)(m->cgv),
-        INT(set1_epi16)(m->cbu),
-    };
-}
-
-// Of what a stream has: constants, so that each has a loop of its own.
-enum chroma {
-    CHROMA_NONE,
-    CHROMA_FULL,
-    CHROMA_HALF,   // one for two pixels
-    CHROMA_SHARED, // and for two rows
-};
-
-INLINE V load_chroma(const uint8_t *from, enum chroma chroma)
-{
-    const V flip = INT(set1_epi16)((short)0x8000);
-    const V wide =
-        chroma == CHROMA_FULL ? WIDEN(LOAD_H(from)) : WIDEN(LOAD_H_TWICE(from));
-    return XOR(INT(slli_epi16)(wide, 8), flip);
-}
-
-// What chroma adds to SHORTS pixels.
-INLINE struct levels load_terms(const struct coefficients *k,
-                                const gvd_sample_row *row, int x,
-                                enum chroma chroma)
-{
-    if (chroma == CHROMA_NONE)
-        return (struct levels){
-            {INT(set1_epi16)(0), INT(set1_epi16)(0), INT(set1_epi16)(0)}};
-    const int at = chroma == CHROMA_FULL ? x : x / 2;
-    const V u = load_chroma(row->u + at, chroma);
-    const V v = load_chroma(row->v + at, chroma);
-    return (struct levels){{
-        INT(mulhrs_epi16)(v, k->crv),
-        INT(add_epi16)(INT(mulhrs_epi16)(u, k->cgu),
-                       INT(mulhrs_epi16)(v, k->cgv)),
-        INT(mulhrs_epi16)(u, k->cbu),
-    }};
-}
-
-// Of samples that are shifted by 7 already.
-INLINE V luma_term(const struct coefficients *k, V y)
-{
-    return INT(mulhrs_epi16)(INT(sub_epi16)(y, k->y_offset), k->cy);
-}
-
-INLINE V load_luma(const struct coefficients *k, const uint8_t *from)
-{
-    return luma_term(k, INT(slli_epi16)(WIDEN(LOAD_H(from)), 7));
-}
-
-INLINE V clip_short(V level)
-{
-    level = INT(max_epi16)(level, INT(set1_epi16)(0));
-    return INT(min_epi16)(level, INT(set1_epi16)(GVD_SHORT_MAX));
-}
-
-// The processor sees a row coming, not the next one.
-INLINE void prefetch(const gvd_sample_row *row, int x)
-{
-    __builtin_prefetch(row->y + row->ahead_y + x);
-    if (row->u) {
-        const int at = x >> row->shift_x;
-        __builtin_prefetch(row->u + row->ahead_uv + at);
-        __builtin_prefetch(row->v + row->ahead_uv + at);
-    }
-}
-
-// Pixels of two rows, interleaved within each 16 bytes: whole vectors of them,
-// and how many that were.
-INLINE int load_pairs(const struct coefficients *k,
-                      const gvd_sample_row rows[2], int x, int n, int16_t *out,
-                      int room, enum chroma chroma)
-{
-    const gvd_sample_row a = rows[0], b = rows[1];
-    int i = 0;
-    for (; i + SHORTS <= n; i += SHORTS) {
-        prefetch(&a, x + i);
-        prefetch(&b, x + i);
-        const struct levels first = load_terms(k, &a, x + i, chroma);
-        const struct levels second =
-            chroma == CHROMA_SHARED ? first : load_terms(k, &b, x + i, chroma);
-        const V y0 = load_luma(k, a.y + x + i), y1 = load_luma(k, b.y + x + i);
-#pragma GCC unroll 3
-        for (int c = 0; c < 3; c++) {
-            const V above = clip_short(INT(adds_epi16)(y0, first.c[c]));
-            const V below = clip_short(INT(adds_epi16)(y1, second.c[c]));
-            int16_t *to = out + 2 * ((ptrdiff_t)c * room + i);
-            STORE(to, INT(unpacklo_epi16)(above, below));
-            STORE(to + SHORTS, INT(unpackhi_epi16)(above, below));
-        }
-    }
-    return i;
-}
-
-// --- two rows that share their chroma ---
-//
-// Where no level of a BLOCK of columns is clipped, which is most of a picture,
-// its sum is exactly luma's sum and chroma's: one channel and three of a
-// quarter of the pixels, instead of three. Such a block has no levels, only
-// these terms: PARTS vectors behind the levels' place, luma as unpacking bytes
-// twice leaves it. Behind them all there is a number for each block, 1 where it
-// has levels.
-#define BLOCK (2 * SHORTS)
-#define LUMA_PARTS 4
-#define PARTS 7
-
-INLINE int16_t *terms_at(int16_t *pair, int room, int x)
-{
-    return pair + (ptrdiff_t)GVD_PAIR_LEVELS * room +
-           x / BLOCK * PARTS * SHORTS;
-}
-
-INLINE int16_t *mark_at(int16_t *pair, int room, int x)
-{
-    return pair + (ptrdiff_t)(GVD_PAIR_NUMBERS - 1) * room + x / BLOCK;
-}
-
-// Luma's extremes of the four pixels that share a pair of chroma samples show
-// what happens to all four.
-INLINE bool is_clipped(const struct coefficients *k, V above, V below,
-                       const struct levels *terms)
-{
-    const V byte = INT(set1_epi16)(0xff), *t = terms->c;
-    V high = INT(max_epu8)(above, below), low = INT(min_epu8)(above, below);
-    high = INT(max_epi16)(AND(high, byte), INT(srli_epi16)(high, 8));
-    low = INT(min_epi16)(AND(low, byte), INT(srli_epi16)(low, 8));
-    const V most = INT(max_epi16)(INT(max_epi16)(t[0], t[1]), t[2]);
-    const V least = INT(min_epi16)(INT(min_epi16)(t[0], t[1]), t[2]);
-    high = INT(adds_epi16)(luma_term(k, INT(slli_epi16)(high, 7)), most);
-    low = INT(adds_epi16)(luma_term(k, INT(slli_epi16)(low, 7)), least);
-    const V room = INT(subs_epi16)(INT(set1_epi16)(GVD_SHORT_MAX), high);
-    return NEGATIVE(INT(min_epi16)(room, low));
-}
-
-// False where levels are needed.
-INLINE bool load_block(const struct coefficients *k,
-                       const gvd_sample_row rows[2], int x, int16_t *to)
-{
-    const V zero = INT(set1_epi16)(0);
-    const V above = LOAD(rows[0].y + x), below = LOAD(rows[1].y + x);
-    const struct levels t = load_terms(k, &rows[0], x / 2, CHROMA_FULL);
-    if (is_clipped(k, above, below, &t))
-        return false;
-    const V both[2] = {INT(unpacklo_epi8)(above, below),
-                       INT(unpackhi_epi8)(above, below)};
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; i++) {
-        const V low = INT(srli_epi16)(INT(unpacklo_epi8)(zero, both[i]), 1);
-        const V high = INT(srli_epi16)(INT(unpackhi_epi8)(zero, both[i]), 1);
-        STORE(to + (ptrdiff_t)2 * i * SHORTS, luma_term(k, low));
-        STORE(to + (ptrdiff_t)(2 * i + 1) * SHORTS, luma_term(k, high));
-    }
-#pragma GCC unroll 3
-    for (int c = 0; c < 3; c++)
-        STORE(to + (ptrdiff_t)(LUMA_PARTS + c) * SHORTS, t.c[c]);
-    return true;
-}
-
-// Whole blocks, and how many pixels these are.
-INLINE int load_blocks(const struct coefficients *k,
-                       const gvd_sample_row rows[2], int x, int n,
-                       int16_t *pair, int room)
-{
-    const gvd_sample_row a = rows[0], b = rows[1];
-    int i = 0;
-    for (; i + BLOCK <= n; i += BLOCK) {
-        for (int j = 0; j < BLOCK; j += LINE) {
-            prefetch(&a, x + i + j);
-            prefetch(&b, x + i + j);
-        }
-        const bool clipped =
-            !load_block(k, rows, x + i, terms_at(pair, room, i));
-        *mark_at(pair, room, i) = clipped;
-        if (clipped)
-            load_pairs(k, rows, x + i, BLOCK, pair + (ptrdiff_t)2 * i, room,
-                       CHROMA_SHARED);
-    }
-    return i;
-}
-
-// At most SHORTS pixels, however chroma lies, as if there were as many.
-TARGET static void load_rest(const struct coefficients *k,
-                             const gvd_sample_row rows[2], int x, int n,
-                             int16_t *out, int room)
-{
-    uint8_t samples[2][3][SHORTS] = {0};
-    gvd_sample_row copies[2] = {{0}};
-    for (int i = 0; i < 2; i++) {
-        const gvd_sample_row *row = &rows[i];
-        memcpy(samples[i][0], row->y + x, (size_t)n);
-        for (int j = 0; j < n; j++) {
-            const int from = (x + j) >> row->shift_x;
-            samples[i][1][j] = row->u ? row->u[from] : 128;
-            samples[i][2][j] = row->v ? row->v[from] : 128;
-        }
-        copies[i].y = samples[i][0];
-        copies[i].u = samples[i][1];
-        copies[i].v = samples[i][2];
-    }
-    load_pairs(k, copies, 0, SHORTS, out, room, CHROMA_FULL);
-}
-
-TARGET static void load_short(const gvd_conversion *c,
-                              const gvd_sample_row rows[2], int x, int n,
-                              int16_t *pair, int room)
-{
-    const struct coefficients k = load_matrix(&c->matrix);
-    int marked = 0, i;
-    if (!rows[0].u)
-        i = load_pairs(&k, rows, x, n, pair, room, CHROMA_NONE);
-    else if (rows[0].shift_x == 0)
-        i = load_pairs(&k, rows, x, n, pair, room, CHROMA_FULL);
-    else if (rows[0].shift_x == 1 && rows[0].u == rows[1].u)
-        i = marked = load_blocks(&k, rows, x, n, pair, room);
-    else if (rows[0].shift_x == 1)
-        i = load_pairs(&k, rows, x, n, pair, room, CHROMA_HALF);
-    else
-        i = 0;
-    for (; marked < n; marked += BLOCK)
-        *mark_at(pair, room, marked) = 1;
-    for (; i < n; i += SHORTS)
-        load_rest(&k, rows, x + i, n - i < SHORTS ? n - i : SHORTS,
-                  pair + (ptrdiff_t)2 * i, room);
-}
-
+// Two weights, from number 2 * j on.
 INLINE V load_weights(const int16_t *weights, int j)
 {
     int both;
@@ -251,103 +11,95 @@ INLINE V load_weights(const int16_t *weights, int j)
     return INT(set1_epi32)(both);
 }
 
-INLINE V add_product(V sum, V numbers, V weights)
+// To so many sums, as many vectors of numbers.
+INLINE void add_products(V *sums, const int16_t *from, V weights, int count)
 {
-    return INT(add_epi32)(sum, INT(madd_epi16)(numbers, weights));
+#pragma GCC unroll 6
+    for (int k = 0; k < count; k++)
+        sums[k] = INT(add_epi32)(
+            sums[k],
+            INT(madd_epi16)(LOAD(from + (ptrdiff_t)k * SHORTS), weights));
 }
 
 struct block_sums {
-    V luma[LUMA_PARTS], chroma[3][2];
+    V luma[LUMA_PARTS], chroma[6]; // two for each channel
 };
 
-INLINE void add_terms(struct block_sums *s, const int16_t *from, V w)
+INLINE void add_terms(struct block_sums *sums, const gvd_quad_sum *s, int j,
+                      const int16_t *from)
 {
-#pragma GCC unroll 4
-    for (int k = 0; k < LUMA_PARTS; k++)
-        s->luma[k] =
-            add_product(s->luma[k], LOAD(from + (ptrdiff_t)k * SHORTS), w);
-    from += (ptrdiff_t)LUMA_PARTS * SHORTS;
-#pragma GCC unroll 3
-    for (int c = 0; c < 3; c++) {
-        const V t = LOAD(from + (ptrdiff_t)c * SHORTS);
-        V *sums = s->chroma[c];
-        sums[0] = add_product(sums[0], INT(unpacklo_epi16)(t, t), w);
-        sums[1] = add_product(sums[1], INT(unpackhi_epi16)(t, t), w);
+    // A row of the picture begins and ends anywhere in a quad.
+#pragma GCC unroll 2
+    for (int p = 2 * j; p < 2 * j + 2; p++) {
+        if (s->weights[2 * p] | s->weights[2 * p + 1])
+            add_products(sums->luma, from, load_weights(s->weights, p),
+                         LUMA_PARTS);
+        from += (ptrdiff_t)LUMA_PARTS * SHORTS;
+    }
+#pragma GCC unroll 1
+    for (int k = 0; k <= s->apart; k++)
+        add_products(sums->chroma, from, load_weights(s->shared[k], j), 6);
+}
+
+// Of the quads that have any here.
+INLINE void add_levels(V sums[4], const gvd_quad_sum *s, int room, int channel,
+                       int i)
+{
+    for (int j = 0; j < 2 * s->count; j++) {
+        int16_t *quad = s->quads[j / 2];
+        if (*mark_at(quad, room, i) & bit_of(j % 2, channel))
+            add_products(sums, levels_at(quad, room, j % 2, channel, i),
+                         load_weights(s->weights, j), 4);
     }
 }
 
-// Luma and one channel's chroma, each of these for two pixels, in the order of
-// the levels.
-INLINE void join_terms(V out[4], const struct block_sums *s, const V chroma[2])
+// To the upper half of 32 bits, and those of even and odd columns side by side.
+INLINE void store_sums(int16_t *out, V sums[4], int shift)
 {
-    V sums[LUMA_PARTS];
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; i++) {
-        const V c = chroma[i];
-        sums[2 * i] = INT(add_epi32)(s->luma[2 * i], INT(unpacklo_epi32)(c, c));
-        sums[2 * i + 1] =
-            INT(add_epi32)(s->luma[2 * i + 1], INT(unpackhi_epi32)(c, c));
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; i++) {
-        out[i] = JOIN_LOW(sums[i], sums[i + 2]);
-        out[i + 2] = JOIN_HIGH(sums[i], sums[i + 2]);
-    }
-}
-
-// Those of the pairs that have levels here.
-INLINE void add_levels(V sums[4], int16_t *const *pairs, const int16_t *weights,
-                       int count, int room, int channel, int i)
-{
-    for (int j = 0; j < count; j++) {
-        if (!*mark_at(pairs[j], room, i))
-            continue;
-        const V w = load_weights(weights, j);
-        const int16_t *from = pairs[j] + 2 * ((ptrdiff_t)channel * room + i);
+    V words[2];
+    if (shift < 16)
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++)
-            sums[k] =
-                add_product(sums[k], LOAD(from + (ptrdiff_t)k * SHORTS), w);
-    }
+            sums[k] = INT(sll_epi32)(sums[k], _mm_cvtsi32_si128(16 - shift));
+#pragma GCC unroll 2
+    for (int k = 0; k < 2; k++)
+        words[k] = ODD_WORDS(INT(srli_epi32)(sums[2 * k], 16), sums[2 * k + 1]);
+    STORE(out, JOIN_LOW(words[0], words[1]));
+    STORE(out + SHORTS, JOIN_HIGH(words[0], words[1]));
 }
 
-// The sums lie as the pairs do within each 16 bytes, and packing undoes that.
-INLINE void store_sums(int16_t *out, const V sums[4], int shift)
-{
-    const __m128i places = _mm_cvtsi32_si128(shift);
-    V s[4];
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; k++)
-        s[k] = INT(sra_epi32)(sums[k], places);
-    STORE(out, INT(packs_epi32)(s[0], s[1]));
-    STORE(out + SHORTS, INT(packs_epi32)(s[2], s[3]));
-}
-
-TARGET static void down_short(int16_t *const out[3], int16_t *const *pairs,
-                              const int16_t *weights, int count, int room,
-                              int shift, int n)
+INLINE void sum_block(const gvd_quad_sum *s, int room, int shift, int i)
 {
     const V half = INT(set1_epi32)(1 << (shift - 1)), zero = INT(set1_epi32)(0);
-    for (int i = 0; i < n; i += BLOCK) {
-        struct block_sums s = {{half, half, half, half},
-                               {{zero, zero}, {zero, zero}, {zero, zero}}};
-        bool clipped = false;
-        for (int j = 0; j < count; j++) {
-            if (*mark_at(pairs[j], room, i))
-                clipped = true;
-            else
-                add_terms(&s, terms_at(pairs[j], room, i),
-                          load_weights(weights, j));
-        }
-#pragma GCC unroll 3
-        for (int c = 0; c < 3; c++) {
-            V sums[4];
-            join_terms(sums, &s, s.chroma[c]);
-            if (clipped)
-                add_levels(sums, pairs, weights, count, room, c, i);
-            store_sums(out[c] + i, sums, shift);
-        }
+    struct block_sums all = {{half, half, half, half},
+                             {zero, zero, zero, zero, zero, zero}};
+    int marks = 0;
+    for (int j = 0; j < s->count; j++) {
+        const int mark = *mark_at(s->quads[j], room, i);
+        marks |= mark;
+        if (!(mark & NO_TERMS))
+            add_terms(&all, s, j, terms_at(s->quads[j], room, i));
     }
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; k++) {
+        V sums[4];
+#pragma GCC unroll 4
+        for (int part = 0; part < 4; part++)
+            sums[part] =
+                INT(add_epi32)(all.luma[part], all.chroma[2 * k + part / 2]);
+        if (marks & (bit_of(0, k) | bit_of(1, k)))
+            add_levels(sums, s, room, k, i);
+        store_sums(s->out[k] + i, sums, shift);
+    }
+}
+
+// Block by block, since the rows need much the same quads, which then are near.
+TARGET static void down_short(const gvd_quad_sum *sums, int rows, int room,
+                              int shift, int n)
+{
+    for (int i = 0; i < n; i += BLOCK)
+        for (int y = 0; y < rows; y++)
+            sum_block(&sums[y], room, shift, i);
 }
 
 // The sums of the lanes of each.
