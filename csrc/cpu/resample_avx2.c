@@ -20,8 +20,6 @@
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(p), v)
 #define XOR(a, b) _mm256_xor_si256(a, b)
 #define AND(a, b) _mm256_and_si256(a, b)
-#define OR(a, b) _mm256_or_si256(a, b)
-#define ANY(v) (!_mm256_testz_si256(v, v))
 #define CAST(f) _mm256_castps_si256(f)
 #define LOAD_16(p) _mm_loadu_si128((const __m128i *)(p))
 #define LOAD_8(p) _mm_loadl_epi64((const __m128i *)(p))

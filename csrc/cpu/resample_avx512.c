@@ -20,8 +20,6 @@
 #define STORE(p, v) _mm512_storeu_si512(p, v)
 #define XOR(a, b) _mm512_xor_si512(a, b)
 #define AND(a, b) _mm512_and_si512(a, b)
-#define OR(a, b) _mm512_or_si512(a, b)
-#define ANY(v) (_mm512_test_epi16_mask(v, v) != 0)
 #define CAST(f) _mm512_castps_si512(f)
 #define LOAD_32(p) _mm256_loadu_si256((const __m256i *)(p))
 #define LOAD_16(p) _mm_loadu_si128((const __m128i *)(p))

@@ -9,8 +9,7 @@
 //   INT(name)          an intrinsic on V, where all widths have it
 //   REAL(name)         likewise on F
 //   LOAD, STORE        V, at any address
-//   XOR, AND, OR, CAST of V, and of F to V
-//   ANY(v)             whether any bit is set
+//   XOR, AND, CAST     of V, and of F to V
 //   LOAD_H(p)          SHORTS bytes
 //   WIDEN(h)           these to 16 bits
 //   NEGATIVE(v)        whether any 16-bit lane is

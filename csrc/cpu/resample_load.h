@@ -182,24 +182,39 @@ INLINE void load_levels(const struct coefficients *k,
 
 // --- terms ---
 
-// Whether any level may be clipped, by the extremes of what makes those of a
-// word.
-INLINE bool is_clipped(const struct luma y[GVD_QUAD], V terms[2][3])
+struct extremes {
+    V high, low;
+};
+
+// Of each word.
+INLINE struct extremes luma_extremes(const struct luma *y, int rows)
 {
-    V high = y[0].of[0], low = high, most = terms[0][0], least = most;
+    struct extremes found = {y[0].of[0], y[0].of[0]};
 #pragma GCC unroll 8
-    for (int i = 1; i < 2 * GVD_QUAD; i++) {
-        high = INT(max_epi16)(high, y[i / 2].of[i % 2]);
-        low = INT(min_epi16)(low, y[i / 2].of[i % 2]);
+    for (int i = 1; i < 2 * rows; i++) {
+        found.high = INT(max_epi16)(found.high, y[i / 2].of[i % 2]);
+        found.low = INT(min_epi16)(found.low, y[i / 2].of[i % 2]);
     }
+    return found;
+}
+
+INLINE bool is_clipped(struct extremes luma, V most, V least)
+{
+    const V room = INT(subs_epi16)(INT(set1_epi16)(GVD_SHORT_MAX),
+                                   INT(adds_epi16)(luma.high, most));
+    return NEGATIVE(INT(min_epi16)(room, INT(adds_epi16)(luma.low, least)));
+}
+
+// Whether any level of a quad may be.
+INLINE bool may_be_clipped(const struct luma y[GVD_QUAD], V terms[2][3])
+{
+    V most = terms[0][0], least = most;
 #pragma GCC unroll 6
     for (int i = 1; i < 6; i++) {
         most = INT(max_epi16)(most, terms[i / 3][i % 3]);
         least = INT(min_epi16)(least, terms[i / 3][i % 3]);
     }
-    const V room = INT(subs_epi16)(INT(set1_epi16)(GVD_SHORT_MAX),
-                                   INT(adds_epi16)(high, most));
-    return NEGATIVE(INT(min_epi16)(room, INT(adds_epi16)(low, least)));
+    return is_clipped(luma_extremes(y, GVD_QUAD), most, least);
 }
 
 // What clipping adds.
@@ -217,20 +232,18 @@ INLINE int store_clipping(const struct coefficients *k,
 {
     const struct luma y[2] = {load_luma(k, rows[0].y + x),
                               load_luma(k, rows[1].y + x)};
+    const struct extremes luma = luma_extremes(y, 2);
     int bits = 0;
 #pragma GCC unroll 3
     for (int c = 0; c < 3; c++) {
-        V d[2][2];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            d[i / 2][i % 2] = clipping(y[i / 2].of[i % 2], terms[c]);
-        if (!ANY(OR(OR(d[0][0], d[0][1]), OR(d[1][0], d[1][1]))))
+        if (!is_clipped(luma, terms[c], terms[c]))
             continue;
         bits |= bit_of(pair, c);
 #pragma GCC unroll 2
         for (int e = 0; e < 2; e++)
-            store_beside(levels_at(quad, room, pair, c, to), e, d[0][e],
-                         d[1][e]);
+            store_beside(levels_at(quad, room, pair, c, to), e,
+                         clipping(y[0].of[e], terms[c]),
+                         clipping(y[1].of[e], terms[c]));
     }
     return bits;
 }
@@ -262,7 +275,7 @@ INLINE int load_terms(const struct coefficients *k,
         y[i] = load_luma(k, rows[i].y + x);
     half_terms(k, &rows[0], x, terms[0]);
     half_terms(k, &rows[2], x, terms[1]);
-    const bool clipped = is_clipped(y, terms);
+    const bool clipped = may_be_clipped(y, terms);
     store_terms(terms_at(quad, room, to), y, terms);
     if (!clipped)
         return 0;

@@ -45,11 +45,13 @@ INLINE void add_terms(struct block_sums *sums, const gvd_quad_sum *s, int j,
 INLINE void add_levels(V sums[4], const gvd_quad_sum *s, int room, int channel,
                        int i)
 {
-    for (int j = 0; j < 2 * s->count; j++) {
-        int16_t *quad = s->quads[j / 2];
-        if (*mark_at(quad, room, i) & bit_of(j % 2, channel))
-            add_products(sums, levels_at(quad, room, j % 2, channel, i),
-                         load_weights(s->weights, j), 4);
+    for (int j = 0; j < s->count; j++) {
+        int16_t *quad = s->quads[j];
+        const int mark = *mark_at(quad, room, i);
+        for (int p = 0; p < 2; p++)
+            if (mark & bit_of(p, channel))
+                add_products(sums, levels_at(quad, room, p, channel, i),
+                             load_weights(s->weights, 2 * j + p), 4);
     }
 }
 
