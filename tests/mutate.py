@@ -13,6 +13,7 @@ be what the CPU gives.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -27,6 +28,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import gvdecode
 
 SECONDS = 10.0
 RESIDENT_MAX = 2 << 30  # bytes more than before, at the most that a copy may take
@@ -34,7 +39,7 @@ SPACE_MAX = 16 << 30  # of addresses, so that the machine outlives a failure
 FRAMES = 16  # front to back: what comes later in a long file is like it
 BY_NUMBER = 4
 BETWEEN = 5  # damaged copies between two sound files
-LONGEST = -1  # the seed of a reading by number that takes as long as any
+LONGEST = -1  # the seed of a reading that takes as long as any of a damaged copy
 DAMAGES = ("flip", "cut", "double", "zero")
 
 
@@ -77,18 +82,28 @@ def read(path: str, seed: int, device: str) -> str:
         ) as video:
             for batch in video.batches(4):
                 count += len(batch)
-                if count >= FRAMES:
+                if count >= FRAMES and seed != LONGEST:
                     break
-            length = len(video)
-            for k in range(BY_NUMBER if length else 0):
-                last = max(length - 1 - k, 0)  # each from its key frame on
-                number = last if seed == LONGEST else dice.randrange(length)
+            for number in farthest(video) if seed == LONGEST else anywhere(video, dice):
                 assert video[number].width > 0
     except gvdecode.Error as error:
         if path not in str(error):
             raise ValueError("the error does not name the file") from error
         return type(error).__name__
     return "frames"
+
+
+def anywhere(video: "gvdecode.VideoDecoder", dice: random.Random) -> list[int]:
+    length = len(video)
+    return [dice.randrange(length) for _ in range(BY_NUMBER if length else 0)]
+
+
+def farthest(video: "gvdecode.VideoDecoder") -> range:
+    """The last frames of the longest GOP, each decoded from its key frame on."""
+    keys = [*video.key_frames, len(video)]
+    gops = itertools.pairwise(keys)
+    first, end = max(gops, key=lambda gop: gop[1] - gop[0], default=(0, 0))
+    return range(end - 1, max(end - 1 - BY_NUMBER, first - 1), -1)
 
 
 def compare(path: str, device: str) -> str:
@@ -168,8 +183,9 @@ class Worker:
 
 
 def sources(paths: list[Path], device: str) -> Iterator[tuple[Path, str]]:
-    """Those files that are read within half the time while they are whole, and what
-    comes of them."""
+    """Those files that are read to their end within a third of the time while they are
+    whole, since to count a damaged copy's frames may take that, and what comes of
+    them."""
     for top in paths:
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if not path.is_file() or path.suffix in (".md", ".md5"):
@@ -178,7 +194,7 @@ def sources(paths: list[Path], device: str) -> Iterator[tuple[Path, str]]:
             start = time.monotonic()
             result, wrong = worker.ask(path, LONGEST)
             worker.close()
-            if wrong or time.monotonic() - start > SECONDS / 2:
+            if wrong or time.monotonic() - start > SECONDS / 3:
                 print(f"left out, long to read even whole: {path.name} {wrong}")
             else:
                 yield path, result
