@@ -55,19 +55,22 @@ INLINE void add_levels(V sums[4], const gvd_quad_sum *s, int room, int channel,
     }
 }
 
-// To the upper half of 32 bits, and those of even and odd columns side by side.
+INLINE void lift(V sums[4], int places)
+{
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++)
+        sums[k] = INT(sll_epi32)(sums[k], _mm_cvtsi32_si128(places));
+}
+
+// The upper halves of the lanes, of even and odd columns side by side.
 INLINE void store_sums(int16_t *out, V sums[4], int shift)
 {
-    V words[2];
     if (shift < 16)
-#pragma GCC unroll 4
-        for (int k = 0; k < 4; k++)
-            sums[k] = INT(sll_epi32)(sums[k], _mm_cvtsi32_si128(16 - shift));
-#pragma GCC unroll 2
-    for (int k = 0; k < 2; k++)
-        words[k] = ODD_WORDS(INT(srli_epi32)(sums[2 * k], 16), sums[2 * k + 1]);
-    STORE(out, JOIN_LOW(words[0], words[1]));
-    STORE(out + SHORTS, JOIN_HIGH(words[0], words[1]));
+        lift(sums, 16 - shift);
+    const V first = ODD_WORDS(INT(srli_epi32)(sums[0], 16), sums[1]);
+    const V second = ODD_WORDS(INT(srli_epi32)(sums[2], 16), sums[3]);
+    STORE(out, JOIN_LOW(first, second));
+    STORE(out + SHORTS, JOIN_HIGH(first, second));
 }
 
 INLINE void sum_block(const gvd_quad_sum *s, int room, int shift, int i)
