@@ -39,8 +39,8 @@ typedef struct resampling {
     uint8_t *levels;           // the ring: by frame row, or quad of them
     void *sums;                // of the block: by row, then by channel
     gvd_host_block *blocks[2]; // of both
-    void **rows;
-    float *lines; // a row of the picture, by channel
+    const float **rows;        // of levels that are floats
+    float *lines;              // a row of the picture, by channel
 } resampling;
 
 const gvd_resample_ops *gvd_resample_best(void)
@@ -137,11 +137,10 @@ static void load_slot(const resampling *r, int y, int x, int n)
 {
     void *slot = slot_at(r, y % r->ring);
     if (r->whole) {
+        const int last = r->frame->height - 1; // stands for what is below it
         gvd_sample_row rows[GVD_QUAD];
-        for (int k = 0; k < GVD_QUAD;
-             k++) // its last row stands for what is below
-            rows[k] = frame_row(
-                r, y + k < r->frame->height ? y + k : r->frame->height - 1);
+        for (int k = 0; k < GVD_QUAD; k++)
+            rows[k] = frame_row(r, y + k < last ? y + k : last);
         r->ops->load_short(r->c, rows, x, n, slot, room_of(r));
         return;
     }
@@ -164,7 +163,6 @@ static void load_strip(resampling *r, int x, int n)
 
 static void weigh_shared(gvd_quad_sum *s)
 {
-    s->apart = false;
     for (int j = 0; j < s->count * GVD_QUAD / 2; j++) {
         const int first = s->weights[2 * j], second = s->weights[2 * j + 1];
         s->shared[0][j] = (int16_t)(first + second);
@@ -201,7 +199,7 @@ static void sum_quads(const resampling *r, int at, int n)
     r->ops->down_short(sums, r->end - r->first, room_of(r), r->c->y.shift, n);
 }
 
-static void sum_rows(const resampling *r, int y, int at, int n)
+static void sum_row(const resampling *r, int y, int at, int n)
 {
     const gvd_axis *axis = &r->c->y;
     const int count = axis->counts[y];
@@ -209,20 +207,23 @@ static void sum_rows(const resampling *r, int y, int at, int n)
     for (int j = 0; j < count; j++, slot = (slot + 1) % r->ring)
         r->rows[j] = slot_at(r, slot);
     for (int k = 0; k < r->c->channels; k++) {
-        r->ops->down_float(
-            (float *)sums_at(r, y, k) + at, (const float *const *)r->rows,
-            axis->weights + (ptrdiff_t)y * axis->stride, count, n);
+        r->ops->down_float((float *)sums_at(r, y, k) + at, r->rows,
+                           axis->weights + (ptrdiff_t)y * axis->stride, count,
+                           n);
         for (int j = 0; j < count; j++)
-            r->rows[j] = (float *)r->rows[j] + room_of(r);
+            r->rows[j] += room_of(r);
     }
 }
 
 static void sum_strip(const resampling *r, int x, int n)
 {
-    if (r->whole)
-        sum_quads(r, x - r->from, n);
-    for (int y = r->first; !r->whole && y < r->end; y++)
-        sum_rows(r, y, x - r->from, n);
+    const int at = x - r->from;
+    if (r->whole) {
+        sum_quads(r, at, n);
+        return;
+    }
+    for (int y = r->first; y < r->end; y++)
+        sum_row(r, y, at, n);
 }
 
 static void write_rows(const resampling *r, int stop)

@@ -180,6 +180,17 @@ INLINE void load_levels(const struct coefficients *k,
                 clip_short(INT(adds_epi16)(y[1].of[e], t[1].of[e][c])));
 }
 
+// Of a quad; the mark.
+INLINE int load_all_levels(const struct coefficients *k,
+                           const gvd_sample_row rows[GVD_QUAD], int x,
+                           int16_t *quad, int room, int to,
+                           enum chroma_kind kind)
+{
+    for (int p = 0; p < 2; p++)
+        load_levels(k, rows + (ptrdiff_t)2 * p, x, quad, room, p, to, kind);
+    return NO_TERMS | ALL_LEVELS;
+}
+
 // --- terms ---
 
 struct extremes {
@@ -299,12 +310,10 @@ INLINE int load_blocks(const struct coefficients *k,
                 prefetch_luma(&rows[y], x + i + j);
         for (int y = 0; kind != CHROMA_NONE && y < GVD_QUAD; y += 2)
             prefetch_chroma(&rows[y], x + i);
-        int mark = NO_TERMS | ALL_LEVELS;
-        if (kind == CHROMA_SHARED)
-            mark = load_terms(k, rows, x + i, quad, room, i);
-        for (int p = 0; kind != CHROMA_SHARED && p < 2; p++)
-            load_levels(k, rows + (ptrdiff_t)2 * p, x + i, quad, room, p, i,
-                        kind);
+        const int mark =
+            kind == CHROMA_SHARED
+                ? load_terms(k, rows, x + i, quad, room, i)
+                : load_all_levels(k, rows, x + i, quad, room, i, kind);
         *mark_at(quad, room, i) = (int16_t)mark;
     }
     return i;
@@ -329,10 +338,8 @@ TARGET static void load_rest(const struct coefficients *k,
         copies[i].u = samples[i][1];
         copies[i].v = samples[i][2];
     }
-    for (int p = 0; p < 2; p++)
-        load_levels(k, copies + (ptrdiff_t)2 * p, 0, quad, room, p, to,
-                    CHROMA_FULL);
-    *mark_at(quad, room, to) = NO_TERMS | ALL_LEVELS;
+    const int mark = load_all_levels(k, copies, 0, quad, room, to, CHROMA_FULL);
+    *mark_at(quad, room, to) = (int16_t)mark;
 }
 
 TARGET static void load_short(const gvd_conversion *c,

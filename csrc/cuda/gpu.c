@@ -55,12 +55,13 @@ static int load_kernels(gvd_gpu *gpu, gvd_error *err)
     gvd_error why = {.text = "there are none for it"};
     int rc = image ? CU(&why, drv->cuModuleLoadData(&module, image->data))
                    : GVD_ERR_DRIVER;
+    if (rc == GVD_ERR_NO_MEMORY)
+        return gvd_fail(err, rc, "%s", why.text);
     if (rc < 0)
-        return gvd_fail(
-            err, rc == GVD_ERR_NO_MEMORY ? rc : GVD_ERR_UNSUPPORTED,
-            "gvdecode has no kernels that this GPU (sm_%d%d) and its driver "
-            "take: %s",
-            arch / 10, arch % 10, why.text);
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "gvdecode has no kernels that this GPU (sm_%d%d) and "
+                        "its driver take: %s",
+                        arch / 10, arch % 10, why.text);
     for (int i = 0; rc == GVD_OK && i < GVD_KERNEL_COUNT; i++)
         rc = CU(err,
                 drv->cuModuleGetFunction(&gpu->kernels[i], module, names[i]));
