@@ -69,6 +69,7 @@ struct gvd_scheduler {
     int idle_workers;    // of these, for a job
     int sessions;        // open, or being opened
     int open_sessions;
+    bool opening;      // one, where that costs
     int told_sessions; // with so many it was told what another would save
     int session_cap;   // more could not be had
     int64_t memory_limit;

@@ -164,11 +164,16 @@ static void fail_next_job_locked(gvd_scheduler *s, int rc,
 static int try_open_locked(gvd_worker *w, double saves)
 {
     gvd_scheduler *s = w->scheduler;
+    const gvd_backend *backend = s->params.backend;
     s->sessions++;
+    s->opening = backend->open_seconds > 0;
     pthread_mutex_unlock(&s->lock);
     gvd_session_params params = session_params(w);
-    int rc = s->params.backend->open(&params, saves, &w->session, &w->error);
+    int rc = backend->open(&params, saves, &w->session, &w->error);
     pthread_mutex_lock(&s->lock);
+    s->opening = false;
+    if (rc != GVD_AGAIN) // else who waits would be told the same
+        gvd_scheduler_wake_locked(s);
     if (rc != GVD_OK) {
         s->sessions--;
         return rc;
@@ -231,7 +236,10 @@ static int claim_and_open_locked(gvd_worker *w)
 static bool open_session_locked(gvd_worker *w)
 {
     gvd_scheduler *s = w->scheduler;
-    if (s->sessions >= s->session_cap)
+    // The driver creates one at a time: who queues there for a reading that is
+    // done meanwhile holds up its end. When this one is there it is asked again
+    // whether another pays.
+    if (s->sessions >= s->session_cap || s->opening)
         return false;
     if (s->sessions > 0 && s->params.budget &&
         gvd_budget_is_wanted(s->params.budget))
