@@ -24,8 +24,8 @@ from workloads import BY_NAME
 
 PAIRS = [
     *((peer, name) for peer in CEILINGS for name in list(BY_NAME)[:2]),
-    *((peer, name) for peer in PEERS for name in BY_NAME if is_for(peer, name)),
     *((peer, COLD) for peer in PEERS if is_for(peer, COLD)),
+    *((peer, name) for peer in PEERS for name in BY_NAME if is_for(peer, name)),
 ]
 
 

@@ -25,12 +25,16 @@ static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
     // it is damaged.
     bool exact_marks = reader->params.on_corrupt != GVD_CORRUPT_KEEP;
     p->threads = exact_marks ? 1 : pass->cores;
-    p->workers = nvdec ? gvd_cuda_session_count(reader->device.id,
-                                                &p->session.stream->media)
-                       : pass->cores;
-    p->workers_reason = nvdec ? "more do not decode faster on this GPU"
-                              : "there is one for every core";
-    p->early_workers = nvdec && !pass->request ? EARLY_SESSIONS : 0;
+    p->workers = pass->cores;
+    p->workers_reason = "there is one for every core";
+    if (nvdec) {
+        gvd_cuda_sessions counts = gvd_cuda_session_counts(
+            reader->device.id, &p->session.stream->media);
+        p->workers = counts.most;
+        p->enough_workers = counts.enough;
+        p->workers_reason = "more do not decode faster on this GPU";
+        p->early_workers = pass->request ? 0 : EARLY_SESSIONS;
+    }
     if (reader->params.sessions > 0) {
         p->workers = reader->params.sessions;
         p->insist = true;

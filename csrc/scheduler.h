@@ -42,6 +42,8 @@ typedef struct gvd_scheduler_params {
     // Of these, until the first frame is out: the others would get in its way.
     // 0: all.
     int early_workers;
+    // Of these, to keep the device busy but for gaps. 0: all.
+    int enough_workers;
     bool insist;                // open a session for each at any price
     const char *workers_reason; // why not more; a literal
     int threads;                // cores for decoders that thread themselves

@@ -101,7 +101,8 @@ static void finish_job_locked(gvd_worker *w, int rc)
 // --- sessions ---
 
 // What another session saves, for backend.h's open. It pays by itself if the
-// others would be busy for longer than it takes to open, and then some.
+// others would be busy for longer than it takes to open, and then some; much
+// longer where they keep the device busy already and it only fills gaps.
 static double saves_locked(gvd_scheduler *s)
 {
     const gvd_media *media = &s->params.session.stream->media;
@@ -112,9 +113,11 @@ static double saves_locked(gvd_scheduler *s)
     double pixels = (double)(s->params.frames_ahead - s->stats.frames) *
                     media->width * media->height;
     double left = pixels / (backend->pixels_per_second * s->sessions);
-    if (left > 1.5 * backend->open_seconds)
+    const int wanted = s->params.enough_workers;
+    const bool enough = wanted > 0 && s->sessions >= wanted;
+    if (left > (enough ? 30 : 1.5) * backend->open_seconds)
         return INFINITY;
-    if (s->open_sessions <= s->told_sessions) // it is known what that saves
+    if (enough || s->open_sessions <= s->told_sessions) // which it told already
         return 0;
     s->told_sessions = s->open_sessions;
     return fmax(left, 0) / (s->sessions + 1);
@@ -164,16 +167,11 @@ static void fail_next_job_locked(gvd_scheduler *s, int rc,
 static int try_open_locked(gvd_worker *w, double saves)
 {
     gvd_scheduler *s = w->scheduler;
-    const gvd_backend *backend = s->params.backend;
     s->sessions++;
-    s->opening = backend->open_seconds > 0;
     pthread_mutex_unlock(&s->lock);
     gvd_session_params params = session_params(w);
-    int rc = backend->open(&params, saves, &w->session, &w->error);
+    int rc = s->params.backend->open(&params, saves, &w->session, &w->error);
     pthread_mutex_lock(&s->lock);
-    s->opening = false;
-    if (rc != GVD_AGAIN) // else who waits would be told the same
-        gvd_scheduler_wake_locked(s);
     if (rc != GVD_OK) {
         s->sessions--;
         return rc;
@@ -223,22 +221,28 @@ static int open_first_locked(gvd_worker *w)
     return rc;
 }
 
+// Where sessions are costly, one worker at a time: a second first claim would
+// wait for ever, and the driver creates one at a time. Who queues there for a
+// reading that is done meanwhile holds up its end.
 static int claim_and_open_locked(gvd_worker *w)
 {
     gvd_scheduler *s = w->scheduler;
     const bool first = s->params.budget && s->claimed_frame == 0 &&
                        s->params.session_bytes > 0;
+    s->opening = s->params.backend->open_seconds > 0;
     int rc = first ? open_first_locked(w)
                    : gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
-    return rc == GVD_OK && !w->session ? wait_open_locked(w) : rc;
+    if (rc == GVD_OK && !w->session)
+        rc = wait_open_locked(w);
+    s->opening = false;
+    if (rc != GVD_AGAIN) // else who waits would be told the same
+        gvd_scheduler_wake_locked(s);
+    return rc;
 }
 
 static bool open_session_locked(gvd_worker *w)
 {
     gvd_scheduler *s = w->scheduler;
-    // The driver creates one at a time: who queues there for a reading that is
-    // done meanwhile holds up its end. When this one is there it is asked again
-    // whether another pays.
     if (s->sessions >= s->session_cap || s->opening)
         return false;
     if (s->sessions > 0 && s->params.budget &&

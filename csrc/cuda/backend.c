@@ -7,11 +7,14 @@
 #include "cuda/session.h"
 #include "memory.h"
 
-// Sessions for a number of engines: while some are flushed, the others keep
-// every engine busy.
-static int sessions_for(int engines)
+// While some sessions are flushed, the others keep every engine busy. On seven
+// engines 8 sessions decode 2 % slower than 12.
+static gvd_cuda_sessions sessions_for(int engines)
 {
-    return engines + (5 * engines + 6) / 7;
+    return (gvd_cuda_sessions){
+        .enough = engines + 1,
+        .most = engines + (5 * engines + 6) / 7,
+    };
 }
 
 #define MEMORY_MAX (INT64_C(8) << 30)
@@ -140,7 +143,7 @@ int gvd_cuda_can_decode(int device, const gvd_media *media,
     return check_size(media, &caps, reason);
 }
 
-int gvd_cuda_session_count(int device, const gvd_media *media)
+gvd_cuda_sessions gvd_cuda_session_counts(int device, const gvd_media *media)
 {
     const gvd_cuda_codec_entry *entry = gvd_cuda_codec_find(media->codec_id);
     gvd_gpu *gpu;
@@ -148,7 +151,7 @@ int gvd_cuda_session_count(int device, const gvd_media *media)
     if (!entry || gvd_gpu_get(device, &gpu, NULL) < 0 ||
         gvd_gpu_caps(gpu, entry->codec, chroma_of(media), media->bit_depth,
                      &caps, NULL) < 0)
-        return 1;
+        return (gvd_cuda_sessions){1, 1};
     return sessions_for(caps.nNumNVDECs > 0 ? caps.nNumNVDECs : 1);
 }
 

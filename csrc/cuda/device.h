@@ -20,8 +20,13 @@ typedef struct gvd_cuda_use_case {
 int gvd_cuda_can_decode(int device, const gvd_media *media,
                         const gvd_cuda_use_case *use, gvd_error *reason);
 
-// Sessions at once that are worth having for this stream.
-int gvd_cuda_session_count(int device, const gvd_media *media);
+typedef struct gvd_cuda_sessions {
+    int enough; // keep the engines busy but for gaps
+    int most;   // that are worth having at all
+} gvd_cuda_sessions;
+
+// How many at once are good for this stream.
+gvd_cuda_sessions gvd_cuda_session_counts(int device, const gvd_media *media);
 
 // A quarter of the free memory, 8 GiB at most.
 int64_t gvd_cuda_memory_default(int device);

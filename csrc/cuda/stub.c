@@ -47,10 +47,10 @@ int gvd_cuda_can_decode(int device, const gvd_media *media,
     return no_cuda(reason);
 }
 
-int gvd_cuda_session_count(int device, const gvd_media *media)
+gvd_cuda_sessions gvd_cuda_session_counts(int device, const gvd_media *media)
 {
     (void)device, (void)media;
-    return 1;
+    return (gvd_cuda_sessions){1, 1};
 }
 
 int64_t gvd_cuda_memory_default(int device)

@@ -356,6 +356,39 @@ static void test_an_idle_session_is_taken_before_memory_for_one_is_claimed(void)
     REQUIRE(held(b) == 0);
 }
 
+// Several workers open their first session at once: nothing is claimed again
+// for the second, which would stand in the way of all others.
+static void test_a_reading_claims_once(void)
+{
+    gvd_budget *b = fresh_budget(1 << 20, 20);
+    gvd_backend costly = fake_plain;
+    costly.open_seconds = 1e-6;
+    costly.pixels_per_second = 1;
+    gop_style style = {.gops = 8, .max_length = 4};
+    for (uint64_t seed = 0; seed < 2000; seed++) {
+        test_begin("claims once", seed, 20);
+        fake f;
+        fake_init(&f, &style, seed);
+        f.gate_keys = true;
+        gvd_scheduler_params params = drive_params(&f, false, 4);
+        params.backend = &costly;
+        params.budget = b;
+        params.batch_bytes = BATCH_BYTES;
+        params.session_bytes = FAKE_FRAME_BYTES;
+        gvd_scheduler *s = start(&params);
+        while (atomic_load(&f.opened) < 2)
+            usleep(10);
+        atomic_store(&f.gate_open, true);
+        gvd_frame *frame = NULL;
+        REQUIRE(gvd_scheduler_next(s, -1, &frame, NULL) == GVD_OK);
+        gvd_frame_unref(&frame);
+        REQUIRE(!gvd_budget_is_wanted(b));
+        stop(&s, &f);
+        fake_free(&f);
+    }
+    REQUIRE(held(b) == 0);
+}
+
 // The order counts only where there is not room for all who wait.
 static void test_whoever_comes_is_next_where_all_fit(void)
 {
@@ -449,6 +482,7 @@ int main(void)
     test_a_child_begins_with_nothing();
     test_many_readings_share_one_limit();
     test_an_idle_session_is_taken_before_memory_for_one_is_claimed();
+    test_a_reading_claims_once();
     test_whoever_comes_is_next_where_all_fit();
     test_a_reading_without_room_fails_and_the_other_goes_on();
     test_one_frame_and_its_batch_are_enough();

@@ -263,6 +263,38 @@ static void test_no_session_is_created_for_nothing(void)
     fake_free(&f);
 }
 
+// Half a second's work pays for the second session, but not for one beyond
+// those that keep the device busy.
+static void test_enough_sessions(void)
+{
+    for (int enough = 0; enough < 3; enough++) {
+        test_begin("enough", (uint64_t)enough, 10);
+        fake f;
+        fake_init(&f, &closed_gops, 9);
+        f.open = created_slowly;
+        f.gate_keys = true;
+        f.stream.media.header_frames = f.gops.count;
+        gvd_backend slow = slow_backend();
+        slow.pixels_per_second = 2 * FAKE_WIDTH * FAKE_HEIGHT * f.gops.count;
+        gvd_scheduler_params params = drive_params(&f, false, 4);
+        params.backend = &slow;
+        params.enough_workers = enough;
+        gvd_scheduler *s = start(&params);
+        gvd_stats stats = {0};
+        while (!enough ? stats.sessions < 4
+                       : !strstr(stats.sessions_reason, "does not pay")) {
+            usleep(1000);
+            gvd_scheduler_stats(s, &stats);
+        }
+        REQUIRE(stats.sessions == (enough ? enough : 4));
+        atomic_store(&f.gate_open, true);
+        uint64_t seed = 9;
+        REQUIRE(drain(s, &f, &seed).status == GVD_EOF);
+        stop(&s, &f);
+        fake_free(&f);
+    }
+}
+
 int main(void)
 {
     test_no_session_at_all();
@@ -273,6 +305,7 @@ int main(void)
     test_sessions_that_do_not_pay();
     test_sessions_are_created_one_after_the_other();
     test_no_session_is_created_for_nothing();
+    test_enough_sessions();
     puts("sessions: ok");
     return 0;
 }
