@@ -86,19 +86,26 @@ def block(report: Report) -> str:
 def summary(report: Report, device: str) -> list[str]:
     """One table of a kind of machine, with the device of ours that is the fastest."""
     for name, title in OURS.items():
-        lines, machines = [], {}
-        for line in LINES:
-            document = first(report, device, line, name + line.call)
-            if document:
-                rows = rows_of(document, line)
-                lines.append([line.text, *cells(rows, name + line.call)])
-                machines[document.machine] = None
-        if lines:
+        found = [
+            (line, document)
+            for line in LINES
+            if (document := first(report, device, line, name + line.call))
+        ]
+        if found:
+            lines = [
+                [line.text, *cells(rows_of(document, line), name + line.call)]
+                for line, document in found
+            ]
+            machines = dict.fromkeys(document.machine for _, document in found)
             head = ["", title, "best other", "ratio", "limit"]
-            filled = [i for i in range(len(head)) if i == 0 or any(x[i] for x in lines)]
-            table = markdown([[line[i] for i in filled] for line in [head, *lines]])
-            return [f"{'; '.join(machines)}:", "", *table, ""]
+            return [f"{'; '.join(machines)}:", "", *filled([head, *lines]), ""]
     return []
+
+
+def filled(table: list[list[str]]) -> list[str]:
+    """The table without columns that have nothing but a head."""
+    columns = [column for column in zip(*table, strict=True) if any(column[1:])]
+    return markdown([list(line) for line in zip(*columns, strict=True)])
 
 
 def first(report: Report, device: str, line: Line, ours: str) -> Document | None:

@@ -279,7 +279,7 @@ static int allocate(resampling *r, gvd_error *err)
     const size_t sum = (size_t)r->row_length * r->size;
     r->blocks[0] = gvd_host_block_get(slots * slot_numbers(r) * r->size);
     r->blocks[1] = gvd_host_block_get((size_t)r->block * channels * sum);
-    r->rows = malloc((size_t)(r->ring + 2) * sizeof *r->rows);
+    r->rows = malloc((size_t)r->ring * sizeof *r->rows);
     r->lines = malloc((size_t)(r->c->x.count + GVD_ROW_PADDING) * channels *
                       sizeof *r->lines);
     if (!r->blocks[0] || !r->blocks[1] || !r->rows || !r->lines)
