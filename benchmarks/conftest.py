@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--out", type=Path, default=DEFAULT_OUT, help="folder of the result file")
     add("--only", nargs="+", metavar="PEER", help="peers whose name has one of these")
     add("--cases", default="", metavar="TEXT", help="workloads whose name has it")
+    add("--without", metavar="TEXT", help="not the workloads whose name has it")
     add("--frames", type=int, help="of a long clip, 0: all; fewer on few cores")
     add("--repeats", type=int, default=5)
     add("--cold", type=int, default=5, help="fresh processes for the cold first frame")

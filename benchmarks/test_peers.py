@@ -54,7 +54,8 @@ def why_not(config: pytest.Config, peer: str, name: str) -> str:
     only = option("--only")
     if only and not any(part in peer for part in only):
         return "not asked for"
-    if option("--cases") not in name:
+    without = option("--without")
+    if option("--cases") not in name or (without and without in name):
         return "not asked for"
     heavy = name in BY_NAME and BY_NAME[name].heavy and peer in PEERS
     if heavy and not on_gpu(peer) and not option("--full"):

@@ -19,6 +19,7 @@
 #   convert    benchmarks/bench_convert     -> OUT/convert-*.json
 #   endtoend   benchmarks/bench_end_to_end  -> OUT/end-to-end-*.json
 #   peers      benchmarks/test_peers, what decodes on the GPU -> OUT/peers-*.json
+#   peerscold  their first frame in a fresh process, into the same file
 #   peerscpu   the same, what decodes on the CPU, into the same file
 #   scaling    benchmarks/bench_scaling     -> OUT/scaling-*.json
 #   seed       benchmarks/bench_seed        -> OUT/seed-*.json
@@ -136,7 +137,11 @@ for step in "$@"; do
     measure end_to_end sequential 560 --ceiling "$data/ceiling" || failed=1
     ;;
   peers)
-    peers --only ceiling cuda pynvvideocodec upload dali --budget "${GVD_BUDGET:-270}" || failed=1
+    peers --only ceiling cuda pynvvideocodec upload dali --without "cold process" \
+      --budget "${GVD_BUDGET:-270}" || failed=1
+    ;;
+  peerscold)
+    peers --only cuda pynvvideocodec dali --cases "cold process" || failed=1
     ;;
   peerscpu)
     peers --only cpu --frames 192 --budget "${GVD_BUDGET:-270}" || failed=1
