@@ -56,14 +56,14 @@ static inline void check_frame(const fake *f, const gvd_frame *frame,
 }
 
 // Takes frames to the end: each that is to be shown, once, in order.
-static inline seen drain(gvd_scheduler *s, const fake *f, uint64_t *seed)
+static inline seen drain(gvd_scheduler *s, const fake *f, uint64_t seed)
 {
     int count, frames = 0;
     int64_t *want = shown_ordinals(&f->gops, &count);
     seen got = {0};
     while (got.status == GVD_OK || got.status == GVD_AGAIN) {
         gvd_frame *frame = NULL;
-        int timeout = chance(seed, 50) ? -1 : draw_below(seed, 3);
+        int timeout = chance(&seed, 50) ? -1 : draw_below(&seed, 3);
         got.status = gvd_scheduler_next(s, timeout, &frame, &got.error);
         REQUIRE((got.status == GVD_OK) == (frame != NULL));
         REQUIRE(got.status != GVD_AGAIN || timeout >= 0);
@@ -73,7 +73,7 @@ static inline seen drain(gvd_scheduler *s, const fake *f, uint64_t *seed)
             got.fallback += !strcmp(frame->backend, "fallback");
             got.corrupt += frame->corrupt;
             gvd_frame_unref(&frame);
-            fake_pause(f, seed);
+            fake_pause(f, &seed);
         }
     }
     REQUIRE(got.status < 0 || frames == count);

@@ -237,6 +237,13 @@ static inline gvd_session *fake_session(const gvd_session_params *params,
     return s;
 }
 
+// A fake's open.
+static inline int fake_no_driver(fake *f, int nth, bool may_create)
+{
+    (void)f, (void)nth, (void)may_create;
+    return GVD_ERR_DRIVER;
+}
+
 static inline int fake_open(const gvd_session_params *params, double saves,
                             gvd_session **out, gvd_error *err)
 {

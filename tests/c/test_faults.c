@@ -34,7 +34,7 @@ static void test_opaque_packets(void)
         gvd_scheduler_params params = drive_params(&f, true, 3);
         params.keeps_times = true;
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, seed);
         REQUIRE(got.status == GVD_EOF);
         REQUIRE(got.fallback == (leading ? got.frames : 0));
         stop(&s, &f);
@@ -47,13 +47,14 @@ static void test_an_error_comes_in_its_turn(void)
 {
     for (uint64_t seed = 0; seed < 30; seed++) {
         test_begin("error without fallback", seed, 10);
+        uint64_t state = seed;
         fake f;
         fake_init(&f, &closed_gops, seed);
-        int at = draw_below(&seed, f.gops.count);
+        int at = draw_below(&state, f.gops.count);
         f.faults[at] = FAKE_ERROR;
         gvd_scheduler_params params = drive_params(&f, false, 3);
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, seed);
         REQUIRE(got.status == GVD_ERR_DECODE);
         REQUIRE(strstr(got.error.text, "is broken"));
         gvd_frame *frame = NULL;
@@ -81,8 +82,7 @@ static void test_each_fault_is_found_and_mended(void)
         f.faults[40] = (uint8_t)fault;
         gvd_scheduler_params params = drive_params(&f, true, 2);
         gvd_scheduler *s = start(&params);
-        uint64_t seed = 3;
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, 3);
         REQUIRE(got.status == GVD_EOF && got.corrupt == 0);
         int sound = got.frames - got.fallback; // given before the fault
         REQUIRE(sound >= 40 - FAKE_REORDER && sound <= 41);
@@ -109,7 +109,7 @@ static void decode_with_faults(uint64_t seed)
     params.place = fake_place;
     params.longest_first = chance(&seed, 50);
     gvd_scheduler *s = start(&params);
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, seed);
     REQUIRE(got.status == GVD_EOF && got.corrupt == 0);
     REQUIRE(atomic_load(&f.placed) == got.frames);
     check_stats(s, &f, &got, params.memory_limit);
@@ -138,7 +138,7 @@ static void test_the_fallback_may_fail_too(void)
         f.fallback_bad = at;
         gvd_scheduler_params params = drive_params(&f, true, 3);
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, seed);
         REQUIRE(got.status == GVD_ERR_DECODE);
         stop(&s, &f);
         fake_free(&f);
@@ -163,8 +163,7 @@ static void test_a_gop_that_is_too_long_says_so(void)
     f.packet_bytes = 8 << 20;
     gvd_scheduler_params params = drive_params(&f, true, 2);
     gvd_scheduler *s = start(&params);
-    uint64_t seed = 1;
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, 1);
     REQUIRE(got.status == GVD_ERR_DECODE);
     REQUIRE(strstr(got.error.text, "too long"));
     stop(&s, &f);
@@ -190,8 +189,7 @@ static void test_a_frame_that_finds_no_place(void)
         gvd_scheduler_params params = drive_params(&f, checked, 1);
         params.place = place_badly;
         gvd_scheduler *s = start(&params);
-        uint64_t seed = 4;
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, 4);
         REQUIRE(got.status == (checked ? GVD_EOF : GVD_ERR_NO_MEMORY));
         REQUIRE(checked || got.frames == 20);
         stop(&s, &f);

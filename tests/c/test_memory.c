@@ -277,7 +277,7 @@ static void *read_stream(void *argument)
         r->fake.open = open_counted;
     }
     gvd_scheduler *s = start(&params);
-    r->got = drain(s, &r->fake, &r->seed);
+    r->got = drain(s, &r->fake, r->seed);
     stop(&s, &r->fake);
     gvd_charge_give(&r->session);
     return NULL;
@@ -348,8 +348,7 @@ static void test_an_idle_session_is_taken_before_memory_for_one_is_claimed(void)
     params.batch_bytes = BATCH_BYTES;
     params.session_bytes = needed; // never to be had
     gvd_scheduler *s = start(&params);
-    uint64_t seed = 3;
-    REQUIRE(drain(s, &f, &seed).status == GVD_EOF);
+    REQUIRE(drain(s, &f, 3).status == GVD_EOF);
     stop(&s, &f);
     fake_free(&f);
     gvd_budget_remove_trimmer(b, &trimmer);
@@ -457,8 +456,7 @@ static void test_one_frame_and_its_batch_are_enough(void)
         params.budget = b;
         params.batch_bytes = BATCH_BYTES;
         gvd_scheduler *s = start(&params);
-        uint64_t seed = 7;
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, 7);
         REQUIRE(got.status == (spare < 0 ? GVD_ERR_NO_MEMORY : GVD_EOF));
         stop(&s, &f);
         fake_free(&f);

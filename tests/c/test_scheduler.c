@@ -18,7 +18,7 @@ static void decode_stream(uint64_t seed, bool checked)
         params.memory_limit = FAKE_FRAME_BYTES * (1 + draw_below(&seed, 60));
     params.early_workers = draw_below(&seed, 3);
     gvd_scheduler *s = start(&params);
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, seed);
     REQUIRE(got.status == GVD_EOF && got.corrupt == 0);
     check_stats(s, &f, &got, params.memory_limit);
     gvd_frame *frame;
@@ -49,7 +49,7 @@ static void test_a_sound_decoder_is_never_doubted(void)
             f.gops.list[i].leading &= f.gops.list[i].gop > 0;
         gvd_scheduler_params params = drive_params(&f, true, 3);
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, seed);
         REQUIRE(got.status == GVD_EOF && got.fallback == 0);
         stop(&s, &f);
         fake_free(&f);
@@ -71,7 +71,7 @@ static void test_one_frame_of_memory_is_enough(void)
         params.frame_bytes = seed % 5 ? FAKE_FRAME_BYTES : 0;
         params.longest_first = seed % 4 > 1;
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, seed);
         REQUIRE(got.status == GVD_EOF);
         check_stats(s, &f, &got, params.memory_limit);
         stop(&s, &f);
@@ -99,8 +99,7 @@ static void test_a_sleeping_consumer_costs_bounded_memory(void)
     }
     for (; stats.bytes_held == 0; usleep(1000)) // the alarm ends it
         gvd_scheduler_stats(s, &stats);
-    uint64_t seed = 2;
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, 2);
     REQUIRE(got.status == GVD_EOF);
     stop(&s, &f);
     fake_free(&f);
@@ -208,8 +207,7 @@ static void test_a_slow_source(void)
     f.jitter = 3000;
     gvd_scheduler_params params = drive_params(&f, true, 4);
     gvd_scheduler *s = start(&params);
-    uint64_t seed = 5;
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, 5);
     REQUIRE(got.status == GVD_EOF);
     stop(&s, &f);
     fake_free(&f);
@@ -220,14 +218,15 @@ static void test_a_read_error_comes_after_the_frames(void)
 {
     for (uint64_t seed = 0; seed < 20; seed++) {
         test_begin("read error", seed, 10);
+        uint64_t state = seed;
         fake f;
         fake_init(&f, &closed_gops, seed);
-        f.read_fails_at = draw_below(&seed, f.gops.count);
+        f.read_fails_at = draw_below(&state, f.gops.count);
         fake told = f; // what is read: nothing else is there to be shown
         told.gops.count = f.read_fails_at;
         gvd_scheduler_params params = drive_params(&f, false, 3);
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &told, &seed);
+        seen got = drain(s, &told, seed);
         REQUIRE(got.status == GVD_ERR_DECODE);
         REQUIRE(!strcmp(got.error.text, "the disk is on fire"));
         stop(&s, &f);

@@ -5,12 +5,6 @@
 static const gop_style closed_gops = {
     .gops = 10, .max_length = 8, .max_b = 3, .closed_leading = 20};
 
-static int no_driver(fake *f, int nth, bool may_create)
-{
-    (void)f, (void)nth, (void)may_create;
-    return GVD_ERR_DRIVER;
-}
-
 static int one_only(fake *f, int nth, bool may_create)
 {
     (void)f, (void)may_create;
@@ -44,11 +38,10 @@ static void test_no_session_at_all(void)
         test_begin("no session", (uint64_t)checked, 10);
         fake f;
         fake_init(&f, &closed_gops, 1);
-        f.open = no_driver;
+        f.open = fake_no_driver;
         gvd_scheduler_params params = drive_params(&f, checked, 4);
         gvd_scheduler *s = start(&params);
-        uint64_t seed = 1;
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, 1);
         REQUIRE(got.status == (checked ? GVD_EOF : GVD_ERR_DRIVER));
         REQUIRE(got.fallback == got.frames);
         REQUIRE(checked ? got.frames > 0 : got.frames == 0);
@@ -72,8 +65,7 @@ static void test_a_full_device_is_an_error(void)
     f.open = no_memory;
     gvd_scheduler_params params = drive_params(&f, true, 4);
     gvd_scheduler *s = start(&params);
-    uint64_t seed = 1;
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, 1);
     REQUIRE(got.status == GVD_ERR_NO_MEMORY && got.frames == 0);
     stop(&s, &f);
     fake_free(&f);
@@ -90,7 +82,7 @@ static void test_no_room_for_a_second_session(void)
         f.jitter = 50;
         gvd_scheduler_params params = drive_params(&f, true, 4);
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, seed);
         REQUIRE(got.status == GVD_EOF);
         gvd_stats stats;
         gvd_scheduler_stats(s, &stats);
@@ -115,10 +107,9 @@ static void test_a_session_that_fails_too_late_to_matter(void)
         f.open = one_at_once;
         gvd_scheduler_params params = drive_params(&f, true, 2);
         gvd_scheduler *s = start(&params);
-        uint64_t seed = 2;
         if (slow)
             usleep(60000);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, 2);
         REQUIRE(got.status == GVD_EOF);
         usleep(60000);
         gvd_frame *frame = NULL;
@@ -151,7 +142,7 @@ static void test_no_idle_session_and_none_left(void)
         gvd_scheduler_params params = drive_params(&f, true, 4);
         params.backend = &costly;
         gvd_scheduler *s = start(&params);
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, seed);
         REQUIRE(got.status == GVD_EOF);
         stop(&s, &f);
         fake_free(&f);
@@ -181,8 +172,7 @@ static void test_sessions_that_do_not_pay(void)
             gvd_scheduler_stats(s, &stats);
         }
         atomic_store(&f.gate_open, true);
-        uint64_t seed = 5;
-        seen got = drain(s, &f, &seed);
+        seen got = drain(s, &f, 5);
         REQUIRE(got.status == GVD_EOF);
         gvd_scheduler_stats(s, &stats);
         REQUIRE(stats.sessions == (insist ? 3 : 1));
@@ -208,7 +198,7 @@ static int created_slowly(fake *f, int nth, bool may_create)
     return GVD_OK;
 }
 
-// With slow sessions and a stream that is always worth one more.
+// With slow sessions; the stream is always worth one more.
 static gvd_backend slow_backend(void)
 {
     gvd_backend slow = fake_plain;
@@ -217,24 +207,30 @@ static gvd_backend slow_backend(void)
     return slow;
 }
 
+static gvd_scheduler_params slow_params(fake *f, uint64_t seed, int workers,
+                                        const gvd_backend *slow)
+{
+    fake_init(f, &closed_gops, seed);
+    f->open = created_slowly;
+    f->stream.media.header_frames = f->gops.count;
+    atomic_store(&created, 0);
+    gvd_scheduler_params params = drive_params(f, false, workers);
+    params.backend = slow;
+    return params;
+}
+
 static void test_sessions_are_created_one_after_the_other(void)
 {
     test_begin("one after the other", 0, 10);
     const gvd_backend slow = slow_backend();
     fake f;
-    fake_init(&f, &closed_gops, 6);
-    f.open = created_slowly;
+    gvd_scheduler_params params = slow_params(&f, 6, 4, &slow);
     f.gate_keys = true; // no job goes on until all sessions are there
-    f.stream.media.header_frames = f.gops.count;
-    atomic_store(&created, 0);
-    gvd_scheduler_params params = drive_params(&f, false, 4);
-    params.backend = &slow;
     gvd_scheduler *s = start(&params);
     while (atomic_load(&created) < 4) // the alarm ends it
         usleep(1000);
     atomic_store(&f.gate_open, true);
-    uint64_t seed = 6;
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, 6);
     REQUIRE(got.status == GVD_EOF);
     stop(&s, &f);
     REQUIRE(atomic_load(&created) == 4);
@@ -248,15 +244,9 @@ static void test_no_session_is_created_for_nothing(void)
     test_begin("for nothing", 0, 10);
     const gvd_backend slow = slow_backend();
     fake f;
-    fake_init(&f, &closed_gops, 7);
-    f.open = created_slowly;
-    f.stream.media.header_frames = f.gops.count;
-    atomic_store(&created, 0);
-    gvd_scheduler_params params = drive_params(&f, false, 8);
-    params.backend = &slow;
+    gvd_scheduler_params params = slow_params(&f, 7, 8, &slow);
     gvd_scheduler *s = start(&params);
-    uint64_t seed = 7;
-    seen got = drain(s, &f, &seed);
+    seen got = drain(s, &f, 7);
     REQUIRE(got.status == GVD_EOF);
     stop(&s, &f);
     REQUIRE(atomic_load(&created) <= 2);
@@ -270,14 +260,10 @@ static void test_enough_sessions(void)
     for (int enough = 0; enough < 3; enough++) {
         test_begin("enough", (uint64_t)enough, 10);
         fake f;
-        fake_init(&f, &closed_gops, 9);
-        f.open = created_slowly;
-        f.gate_keys = true;
-        f.stream.media.header_frames = f.gops.count;
         gvd_backend slow = slow_backend();
+        gvd_scheduler_params params = slow_params(&f, 9, 4, &slow);
         slow.pixels_per_second = 2 * FAKE_WIDTH * FAKE_HEIGHT * f.gops.count;
-        gvd_scheduler_params params = drive_params(&f, false, 4);
-        params.backend = &slow;
+        f.gate_keys = true;
         params.enough_workers = enough;
         gvd_scheduler *s = start(&params);
         gvd_stats stats = {0};
@@ -288,8 +274,7 @@ static void test_enough_sessions(void)
         }
         REQUIRE(stats.sessions == (enough ? enough : 4));
         atomic_store(&f.gate_open, true);
-        uint64_t seed = 9;
-        REQUIRE(drain(s, &f, &seed).status == GVD_EOF);
+        REQUIRE(drain(s, &f, 9).status == GVD_EOF);
         stop(&s, &f);
         fake_free(&f);
     }

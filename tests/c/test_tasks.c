@@ -111,18 +111,12 @@ static void test_tasks_run_while_the_source_stands_still(void)
     }
 }
 
-static int no_driver(fake *f, int nth, bool may_create)
-{
-    (void)f, (void)nth, (void)may_create;
-    return GVD_ERR_DRIVER;
-}
-
 static void test_tasks_run_without_any_session(void)
 {
     test_begin("tasks without sessions", 0, 10);
     fake f;
     fake_init(&f, &closed_gops, 2);
-    f.open = no_driver;
+    f.open = fake_no_driver;
     gvd_scheduler_params params = drive_params(&f, false, 3);
     gvd_scheduler *s = start(&params);
     check_all_run(s);
@@ -161,18 +155,19 @@ static void test_destroy_runs_or_cancels_each_once(void)
 {
     for (uint64_t seed = 0; seed < 200; seed++) {
         test_begin("tasks and destroy", seed, 10);
+        uint64_t state = seed;
         fake f;
-        gop_style style = random_style(&seed);
+        gop_style style = random_style(&state);
         fake_init(&f, &style, seed);
         f.jitter = 30;
         gvd_scheduler_params params = drive_params(&f, false, 3);
         gvd_scheduler *s = start(&params);
         task_tally tally = {0};
         counted_task *tasks = make_tasks(&tally);
-        int submitted = draw_below(&seed, TASKS);
+        int submitted = draw_below(&state, TASKS);
         for (int i = 0; i < submitted; i++) {
             gvd_scheduler_submit(s, &tasks[i].task);
-            if (chance(&seed, 5))
+            if (chance(&state, 5))
                 usleep(50);
         }
         stop(&s, &f);
