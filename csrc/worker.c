@@ -7,6 +7,11 @@
 
 #include "log.h"
 
+// Another session pays by itself if the others would be busy for so many times
+// what opening it takes.
+#define PAYS 1.5
+#define PAYS_IN_GAPS 30 // where they keep the device busy, but for gaps
+
 // --- jobs ---
 
 static gvd_session_params session_params(gvd_worker *w)
@@ -100,9 +105,7 @@ static void finish_job_locked(gvd_worker *w, int rc)
 
 // --- sessions ---
 
-// What another session saves, for backend.h's open. It pays by itself if the
-// others would be busy for longer than it takes to open, and then some; much
-// longer where they keep the device busy already and it only fills gaps.
+// What another session saves, for backend.h's open.
 static double saves_locked(gvd_scheduler *s)
 {
     const gvd_media *media = &s->params.session.stream->media;
@@ -113,9 +116,9 @@ static double saves_locked(gvd_scheduler *s)
     double pixels = (double)(s->params.frames_ahead - s->stats.frames) *
                     media->width * media->height;
     double left = pixels / (backend->pixels_per_second * s->sessions);
-    const int wanted = s->params.enough_workers;
-    const bool enough = wanted > 0 && s->sessions >= wanted;
-    if (left > (enough ? 30 : 1.5) * backend->open_seconds)
+    const int needed = s->params.enough_workers;
+    const bool enough = needed > 0 && s->sessions >= needed;
+    if (left > (enough ? PAYS_IN_GAPS : PAYS) * backend->open_seconds)
         return INFINITY;
     if (enough || s->open_sessions <= s->told_sessions) // which it told already
         return 0;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# peers.sh: what the steps `peers` and `peerscpu` of gpu.sh need beside the project,
-# for a machine without a network (Python 3.12, x86-64, torch for CUDA 13).
+# peers.sh: what the steps `peers`, `peerscold` and `peerscpu` of gpu.sh need beside
+# the project, for a machine without a network (Python 3.12, x86-64, torch for CUDA 13).
 #
 #   peers.sh wheels DIR           the peers' wheels, from PyPI
 #   peers.sh ffmpeg DIR TARBALL   FFmpeg's shared libraries, which torchcodec and SPDL
