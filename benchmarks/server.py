@@ -32,7 +32,7 @@ def serve(answer: Callable[[Answer], Answer]) -> None:
         answers.flush()
 
 
-class ServerError(Exception):
+class ServerError(RuntimeError):
     """The program ended, answered with an error, or did not answer in time."""
 
 
