@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import gvdecode
 
 SECONDS = 10.0
+LATE = f"not done after {SECONDS:g} s"
 RESIDENT_MAX = 2 << 30  # bytes more than before, at the most that a copy may take
 SPACE_MAX = 16 << 30  # of addresses, so that the machine outlives a failure
 FRAMES = 16  # front to back: what comes later in a long file is like it
@@ -108,6 +109,8 @@ def farthest(video: "gvdecode.VideoDecoder") -> range:
 
 def compare(path: str, device: str) -> str:
     """Frames of a sound file, on the device as on the CPU."""
+    import numpy
+
     import gvdecode
 
     first, second = (
@@ -116,7 +119,7 @@ def compare(path: str, device: str) -> str:
     )
     with first, second:
         for ours, theirs in zip(first.batches(8), second.batches(8), strict=True):
-            if ours.numpy().tobytes() != theirs.numpy().tobytes():
+            if not numpy.array_equal(ours.numpy(), theirs.numpy()):
                 raise ValueError(f"frames from {ours.number[0]} on differ")
     return "sound"
 
@@ -167,7 +170,7 @@ class Worker:
         self.process.stdin.flush()
         ready, _, _ = select.select([self.process.stdout], [], [], SECONDS)
         if not ready:
-            return "", f"not done after {SECONDS:g} s"
+            return "", LATE
         line = self.process.stdout.readline()
         if not line:
             words = self.process.stderr.read().decode(errors="replace").splitlines()
@@ -182,22 +185,37 @@ class Worker:
         self.process.communicate()
 
 
-def sources(paths: list[Path], device: str) -> Iterator[tuple[Path, str]]:
-    """Those files that are read to their end within a third of the time while they are
-    whole, since to count a damaged copy's frames may take that, and what comes of
-    them."""
-    for top in paths:
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if not path.is_file() or path.suffix in (".md", ".md5"):
-                continue
-            worker = Worker(device)
-            start = time.monotonic()
-            result, wrong = worker.ask(path, LONGEST)
-            worker.close()
-            if wrong or time.monotonic() - start > SECONDS / 3:
-                print(f"left out, long to read even whole: {path.name} {wrong}")
-            else:
-                yield path, result
+def find_files(paths: list[Path]) -> list[Path]:
+    found = (sorted(top.rglob("*")) if top.is_dir() else [top] for top in paths)
+    return [
+        path
+        for path in itertools.chain.from_iterable(found)
+        if path.is_file() and path.suffix not in (".md", ".md5")
+    ]
+
+
+def ask_in_time(worker: Worker, path: Path, seed: int | None) -> str:
+    """What comes of a whole file; "" if that takes more than a third of the time,
+    since to count a damaged copy's frames may take as long again."""
+    start = time.monotonic()
+    result, wrong = worker.ask(path, seed)
+    if wrong and wrong != LATE:
+        raise RuntimeError(f"{path}, which is whole: {wrong}")
+    if wrong or time.monotonic() - start > SECONDS / 3:
+        what = "read" if seed == LONGEST else "compare"
+        print(f"left out, long to {what} even whole: {path.name}", flush=True)
+        return ""
+    return result
+
+
+def examine(path: Path, device: str) -> str:
+    """What a file is good for: a "sound" one is compared, too, on a GPU; a "source" is
+    damaged only."""
+    worker = Worker(device)
+    result = ask_in_time(worker, path, LONGEST)
+    sound = device != "cpu" and result == "frames" and ask_in_time(worker, path, None)
+    worker.close()
+    return sound or (result and "source")
 
 
 @dataclass
@@ -217,9 +235,10 @@ class Judge:
             for seed in seeds:
                 copy = self.make(seed, Path(folder))
                 result, wrong = worker.ask(copy, seed)
-                if not wrong and self.device != "cpu" and seed % BETWEEN == 0:
+                if not wrong and self.sound and seed % BETWEEN == 0:
                     sound = self.sound[seed // BETWEEN % len(self.sound)]
                     _, wrong = worker.ask(sound, None)
+                    wrong = wrong and f"{sound.name} after it: {wrong}"
                 results["" if wrong else result] += 1
                 if wrong:
                     self.keep(seed, copy, wrong)
@@ -253,11 +272,14 @@ def run(
     jobs: int = 1,
 ) -> int:
     """Reads so many damaged copies; how many of them failed."""
-    found = list(sources(paths, device))
-    clips = [clip for clip, _ in found]
-    sound = [clip for clip, result in found if result == "frames"]
-    judge = Judge(clips, sound, failures, device)
+    files = find_files(paths)
     with ThreadPoolExecutor(jobs) as pool:
+        uses = [*pool.map(lambda path: examine(path, device), files)]
+        clips = [path for path, use in zip(files, uses, strict=True) if use]
+        sound = [path for path, use in zip(files, uses, strict=True) if use == "sound"]
+        if device != "cpu" and not sound:
+            raise ValueError("none of the files can be compared with the CPU's frames")
+        judge = Judge(clips, sound, failures, device)
         parts = [range(seed + job, seed + count, jobs) for job in range(jobs)]
         results = sum(pool.map(judge.judge, parts), Counter[str]())
     failed = results.pop("", 0)
