@@ -245,6 +245,15 @@ def optional(
     return missing if value is None else integer(name, value, low, high)
 
 
+def flag(name: str, value: object) -> bool:
+    """True or False, NumPy's too, or 1 or 0."""
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    if type(value).__name__ in ("bool", "bool_") and hasattr(value, "item"):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
 def is_low_latency(latency: str, drop: str | None) -> bool:
     """Whether `latency` is "low", which `drop` needs."""
     low = choice("latency", latency, ("normal", "low")) == "low"

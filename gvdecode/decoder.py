@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias
 
-from gvdecode import _core, arguments, log, output
+from gvdecode import _core, arguments, log
 from gvdecode.access import FrameAccess
 from gvdecode.batches import Batches, alive, check_process
 from gvdecode.closing import Closing
@@ -20,6 +20,7 @@ from gvdecode.frames import Frame, device_name
 from gvdecode.index import SourceMark, VideoIndex, mark_of
 from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.progress import bar_class
+from gvdecode.settings import Settings, settle
 from gvdecode.stats import DecodeStats
 
 __all__ = ["VideoDecoder"]
@@ -34,7 +35,6 @@ _Colorspace: TypeAlias = Literal[
     "bt601", "bt709", "bt2020", "fcc", "smpte240m", "ycgco", "rgb"
 ]
 
-_ON_CORRUPT = ("keep", "skip", "raise")  # in the core's order
 _SLICE_MS = 100  # of the index's building, between looks for signals
 
 
@@ -176,57 +176,21 @@ class VideoDecoder(Closing, FrameAccess):
             for name, value in locals().items()
             if name not in ("self", "__class__")
         }
-        wanted = arguments.device(device)
-        on_fallback = arguments.choice(
-            "fallback", fallback, ("warn", "error", "silent")
-        )
-        arguments.choice("on_corrupt", on_corrupt, _ON_CORRUPT)
-        arguments.choice("seek_mode", seek_mode, ("exact", "approximate"))
-        arguments.optional("num_ffmpeg_threads", num_ffmpeg_threads, 0, 0)
+        settled = settle(self._arguments)
         super().__init__()
         self._source = arguments.source(source)
-        self._stream = arguments.optional("stream_index", stream_index, 0, -1)
-        self._output = output.choose(
-            pixel_format=pixel_format,
-            dimension_order=dimension_order,
-            dtype=dtype,
-            crop=crop,
-            size=size,
-            interpolation=interpolation,
-            antialias=antialias,
-            scale=scale,
-            mean=mean,
-            std=std,
-            colorspace=colorspace,
-            out_range=out_range,
-            pad=pad,
-        )
-        self._rotate = bool(apply_rotation) and not self._output.native
+        self._settings = settled
+        self._output = settled.output
         given = index
         if not (given is None or isinstance(given, VideoIndex)):
             given = VideoIndex.load(given)
-        self._open(
-            device_type=wanted.type,
-            device_id=wanted.id,
-            sessions=arguments.sessions(sessions),
-            memory_limit=arguments.optional(
-                "memory_limit", memory_limit, 1, 0, 2**63 - 1
-            ),
-            allow_inexact=bool(allow_inexact),
-            on_corrupt=_ON_CORRUPT.index(on_corrupt),
-            timeout=arguments.seconds("timeout", timeout),
-            protocols=arguments.protocols(protocols),
-            max_pixels=arguments.integer("max_pixels", max_pixels, 1, 2**62),
-            follow=bool(follow),
-            low_latency=arguments.is_low_latency(latency, drop),
-            drop_oldest=drop is not None,
-        )
+        self._open()
         if given is not None:
             self._use_index(given)
-        self._check_fallback(wanted, on_fallback)
+        self._check_fallback()
 
-    def _open(self, **options: Any) -> None:
-        source = self._source
+    def _open(self) -> None:
+        source, settings = self._source, self._settings
         self._name = source.name
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -239,11 +203,11 @@ class VideoDecoder(Closing, FrameAccess):
             self._reader = _core.Reader(
                 source.url,
                 source.data,
-                stream_index=self._stream,
-                output=self._output._asdict(),
-                apply_rotation=self._rotate,
+                stream_index=settings.stream,
+                output=settings.output._asdict(),
+                apply_rotation=settings.rotate,
                 ca_file=arguments.certificates() if source.is_url else None,
-                **options,
+                **settings.core,
             )
         finally:
             log.drain()
@@ -260,20 +224,24 @@ class VideoDecoder(Closing, FrameAccess):
         self._index = index
 
     def _mark(self) -> SourceMark:
-        stream = None if self._stream < 0 else self._stream
-        return mark_of(self._source, stream)
+        stream = self._settings.stream
+        return mark_of(self._source, None if stream < 0 else stream)
 
     def _best_stream(self) -> int:
         """The number of FFmpeg's best video stream."""
         return int(self._reader.media["best_stream_index"])
 
-    def _check_fallback(self, wanted: arguments.Device, on_fallback: str) -> None:
+    def _check_fallback(self) -> None:
         # Where there is no sign of a GPU, "auto" has no reason either.
-        reason = self.fallback_reason
-        if reason is None or wanted.type == arguments.CPU or on_fallback == "silent":
+        reason, settings = self.fallback_reason, self._settings
+        if (
+            reason is None
+            or settings.device.type == arguments.CPU
+            or settings.fallback == "silent"
+        ):
             return
         text = f"{self._name}: decoded on the CPU: {reason}"
-        if on_fallback == "error":
+        if settings.fallback == "error":
             self.close()
             raise UnsupportedError(
                 f'{text}. Pass device="cpu", or fallback="warn" or "silent"'
@@ -293,7 +261,7 @@ class VideoDecoder(Closing, FrameAccess):
             options = {name: self._arguments[name] for name in _TO_SCAN}
             options["stream_index"] = media["stream_index"]
             scan = _Scan(options, media["seekable"], self)
-            self._metadata = from_media(media, self._rotate, scan)
+            self._metadata = from_media(media, self._settings.rotate, scan)
             log.drain()
         return self._metadata
 
@@ -452,6 +420,18 @@ class VideoDecoder(Closing, FrameAccess):
 
 def _reopen(kind: type[VideoDecoder], options: dict[str, Any]) -> VideoDecoder:
     return kind(**options)
+
+
+def check_options(options: dict[str, Any]) -> Settings:
+    """TypeError or ValueError where `VideoDecoder` takes no such options."""
+    import inspect  # slow to import
+
+    try:
+        bound = inspect.signature(VideoDecoder).bind(None, **options)
+    except TypeError as error:
+        raise TypeError(f"VideoDecoder {error}") from None
+    bound.apply_defaults()
+    return settle(bound.arguments)
 
 
 # How a decoder's source is opened again.

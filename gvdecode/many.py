@@ -13,11 +13,12 @@ from typing import Any, Literal, SupportsIndex
 from gvdecode import arguments
 from gvdecode.batches import Batches, check_process
 from gvdecode.closing import Closing
-from gvdecode.decoder import VideoDecoder
-from gvdecode.errors import ClosedError, Error, OutOfMemoryError
+from gvdecode.decoder import VideoDecoder, check_options
+from gvdecode.errors import ClosedError, Error
 from gvdecode.frames import FrameBatch
 from gvdecode.log import logger
 from gvdecode.progress import bar_class
+from gvdecode.settings import check_gpu
 
 __all__ = ["ManyBatches", "SourceBatch", "decode_many"]
 
@@ -56,9 +57,10 @@ def decode_many(
             of one source.
         prefetch: how many sources behind the present one are opened, each in a thread,
             and decoded meanwhile.
-        on_error: what happens where a source cannot be opened or breaks: "raise" its
-            error when its turn has come (`next` then goes on with the next source), or
-            "skip" what is left of it, with a warning to the "gvdecode" logger.
+        on_error: what happens where a source cannot be opened or breaks, or where
+            `crop`, `stream_index` and the like do not fit it: "raise" its error when
+            its turn has come (`next` then goes on with the next source), or "skip" what
+            is left of it, with a warning to the "gvdecode" logger.
         progress: tqdm's bar of the sources that are done, of `len(sources)` where that
             is known.
         options: `VideoDecoder`'s, for all of them.
@@ -67,14 +69,21 @@ def decode_many(
         An iterator of `SourceBatch`es. Dropping or closing it ends all that runs.
 
     Raises:
-        ValueError: what is wrong with `options`, whatever `on_error` says.
-        TypeError: the same.
+        ValueError: what is wrong with `options`, by this call.
+        TypeError: the same, or `sources` is one source.
         OutOfMemoryError: what does not fit into memory, whatever `on_error` says.
-        UnsupportedError: `progress` without tqdm.
+        Error: the GPU's driver fails, whatever `on_error` says.
+        UnsupportedError: `device` is a GPU that is not there, or `progress` without
+            tqdm.
     """
+    if isinstance(sources, (str, bytes, bytearray, os.PathLike)):
+        raise TypeError(
+            f"sources must be several, as in a list, got one {type(sources).__name__}"
+        )
     arguments.choice("on_error", on_error, ("raise", "skip"))
     # "cuda" is the current GPU of this thread, not of those that open.
-    options["device"] = arguments.device(options.get("device", "auto"))
+    options["device"] = check_options(options).device
+    check_gpu(options["device"])
     bar = bar_class(progress)
     run = ManyBatches(
         sources,
@@ -147,7 +156,7 @@ class ManyBatches(Closing, Iterator[SourceBatch]):
                 if not (self._skip and _is_of_the_source(error)):
                     raise
                 self._skipped += 1
-                logger.warning("skipped: %s", error)
+                logger.warning("skipped: source %d: %s", first.index, _reason(error))
             else:
                 return SourceBatch(first.source, first.index, batch)
 
@@ -252,6 +261,16 @@ class _Opening:
 
 
 def _is_of_the_source(error: BaseException) -> bool:
-    return isinstance(error, Error) and not isinstance(
-        error, OutOfMemoryError | ClosedError
+    """Also what its `read` raises; but not memory, the driver or the end."""
+    return (
+        isinstance(error, Exception)
+        and not isinstance(error, MemoryError | ClosedError)
+        and type(error) is not Error
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """In words; only this package's own say whose it is, and what."""
+    return (
+        f"{error}" if isinstance(error, Error) else f"{type(error).__name__}: {error}"
     )

@@ -86,7 +86,7 @@ def choose(
         interpolation=arguments.choice(
             "interpolation", interpolation, ("bilinear", "bicubic", "nearest", "area")
         ),
-        antialias=bool(antialias),
+        antialias=arguments.flag("antialias", antialias),
         pad=_pad(pad),
         colorspace=_colorspace(colorspace),
         out_range=arguments.choice("out_range", out_range, ("full", "limited")),

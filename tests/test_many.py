@@ -282,24 +282,57 @@ def test_skipping_is_counted_and_logged(
     assert "cut.ts" in said[0] and "missing.mp4" in said[1] and len(said) == 2
 
 
-def test_a_wrong_option_is_never_skipped(clips: Clips) -> None:
+def test_whatever_a_source_breaks_with_is_skipped(
+    clips: Clips, device: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def read(self, size: int) -> bytes:
+            raise RuntimeError("the disk is on fire")
+
+    sources = [None, Broken(), clips.path("h264.mp4"), "a\0b"]
+    run = many(sources, 300, device, on_error="skip")
+    with caplog.at_level(logging.WARNING, logger="gvdecode"):
+        assert [item.index for item in run] == [2]
+    assert run.skipped == 3
+    assert "skipped: source 0: TypeError: source must be" in caplog.text
+    assert "skipped: source 1: RuntimeError: the disk is on fire" in caplog.text
+
+
+def test_what_does_not_fit_a_source_skips_it(clips: Clips, device: str) -> None:
     path = clips.path("h264.mp4")
-    with pytest.raises(TypeError, match="sizes"):
-        next(gvdecode.decode_many([path], 4, on_error="skip", device="cpu", sizes=3))
+    run = many([path], 4, device, on_error="skip", crop=(0, 0, 9999, 9))
+    assert list(run) == [] and run.skipped == 1
+    run = many([path], 4, device, crop=(0, 0, 9999, 9))
     with pytest.raises(ValueError, match="crop"):
-        next(
-            gvdecode.decode_many(
-                [path], 4, on_error="skip", device="cpu", crop=(0, 0, 9999, 9)
-            )
-        )
-    for name, value in (
-        ("batch_size", 0),
-        ("prefetch", -1),
-        ("on_error", "ignore"),
-        ("device", "tpu"),
-    ):
-        with pytest.raises(ValueError, match=name):
-            gvdecode.decode_many([path], **{"batch_size": 4} | {name: value})
+        next(run)
+
+
+@pytest.mark.parametrize(
+    ("error", "options"),
+    [
+        (TypeError, {"sizes": 3}),
+        (TypeError, {"antialias": "no"}),
+        (ValueError, {"dtype": "int3"}),
+        (ValueError, {"batch_size": 0}),
+        (ValueError, {"prefetch": -1}),
+        (ValueError, {"on_error": "ignore"}),
+        (ValueError, {"device": "tpu"}),
+        (gvdecode.UnsupportedError, {"device": "cuda:63", "on_error": "skip"}),
+    ],
+)
+def test_a_wrong_option_is_told_by_the_call(
+    error: type[Exception], options: dict[str, Any]
+) -> None:
+    name = "no CUDA device" if "63" in str(options) else next(iter(options))
+    with pytest.raises(error, match=name):
+        gvdecode.decode_many([], **{"batch_size": 4} | options)
+
+
+def test_one_source_is_no_list_of_sources(clips: Clips) -> None:
+    path = clips.path("h264.mp4")
+    for source in (path, str(path), b"bytes"):
+        with pytest.raises(TypeError, match="sources must be several"):
+            gvdecode.decode_many(source, 4)  # type: ignore[arg-type]
 
 
 def test_an_error_of_the_sources_comes_after_what_they_gave(
