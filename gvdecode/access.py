@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import SupportsFloat, SupportsIndex, overload
 
 from gvdecode import _core, arguments, frame_numbers
-from gvdecode.batches import Batches, check_process
+from gvdecode.batches import Batches
 from gvdecode.empty import Empty
 from gvdecode.errors import DecodeError, Error, UnsupportedError
 from gvdecode.frame_numbers import Numbers
@@ -33,12 +33,18 @@ class FrameAccess(ABC):
 
     _name: str
     _output: Output
-    _process: int
-    _reader: _core.Reader
 
-    def __init__(self) -> None:
+    def _forget(self) -> None:
+        """Begins without any request."""
         self._requests = threading.RLock()  # they run one at a time
         self._neighbours = Neighbours()
+
+    @property
+    @abstractmethod
+    def _reader(self) -> _core.Reader: ...
+
+    @abstractmethod
+    def _come_along(self) -> None: ...
 
     @property
     @abstractmethod
@@ -280,7 +286,7 @@ class FrameAccess(ABC):
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        check_process(self._process)  # a fork may leave the lock held
+        self._come_along()  # a fork may leave the lock held
         with self._requests:
             yield
 

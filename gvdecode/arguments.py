@@ -70,6 +70,13 @@ class Source(NamedTuple):
     def name(self) -> str:
         return os.fsdecode(self.url)
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it can be opened again beside the first opening."""
+        if self.data is not None:
+            return not hasattr(self.data, "read")
+        return self.is_url or os.path.isfile(self.url)
+
 
 def source(value: object) -> Source:
     """The source that the value is, or TypeError."""

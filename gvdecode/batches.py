@@ -130,10 +130,10 @@ atexit.register(close_all)
 os.register_at_fork(after_in_child=_forget)
 
 
-def check_process(process: int) -> None:
+def check_process(process: int, name: str = "") -> None:
     """`ClosedError` in another process than that."""
     if process != os.getpid():
         raise ClosedError(
-            "the decoder was opened before os.fork(), in another process; "
-            "open it again in this one"
+            f"{name and name + ': '}the decoder was opened before os.fork(), in "
+            "another process; open it again in this one"
         )

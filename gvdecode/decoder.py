@@ -14,7 +14,7 @@ from gvdecode import _core, arguments, log
 from gvdecode.access import FrameAccess
 from gvdecode.batches import Batches, alive, check_process
 from gvdecode.closing import Closing
-from gvdecode.errors import FallbackWarning, UnsupportedError
+from gvdecode.errors import ClosedError, FallbackWarning, UnsupportedError
 from gvdecode.frame_numbers import Numbers
 from gvdecode.frames import Frame, device_name
 from gvdecode.index import SourceMark, VideoIndex, mark_of
@@ -130,9 +130,11 @@ class VideoDecoder(Closing, FrameAccess):
     not is not written. On a GPU the pixels are there in the order of torch's
     current stream or, without torch, of the legacy default stream.
 
-    A decoder may be used from several threads, but after `os.fork`
-    only in the process that opened it. Pickling keeps its arguments and the index
-    where there is one: what is unpickled has opened the source anew.
+    A decoder may be used from several threads. In a process that was forked since, one
+    that decodes on the CPU opens its file, URL or bytes anew when it is first used;
+    one of a GPU, of a pipe or of an object with `read` is `ClosedError` there.
+    Pickling keeps its arguments and the index where there is one: what is unpickled
+    has opened the source anew.
     """
 
     def __init__(
@@ -170,17 +172,15 @@ class VideoDecoder(Closing, FrameAccess):
         seek_mode: Literal["exact", "approximate"] = "exact",
         num_ffmpeg_threads: SupportsIndex | None = None,
     ) -> None:
-        # For pickle. A method with a super() has its class among its names.
-        self._arguments = {
-            name: value
-            for name, value in locals().items()
-            if name not in ("self", "__class__")
+        self._arguments = {  # for pickle
+            name: value for name, value in locals().items() if name != "self"
         }
         settled = settle(self._arguments)
-        super().__init__()
         self._source = arguments.source(source)
         self._settings = settled
         self._output = settled.output
+        self._metadata: VideoMetadata | None = None
+        self._index: VideoIndex | None = None
         given = index
         if not (given is None or isinstance(given, VideoIndex)):
             given = VideoIndex.load(given)
@@ -192,15 +192,8 @@ class VideoDecoder(Closing, FrameAccess):
     def _open(self) -> None:
         source, settings = self._source, self._settings
         self._name = source.name
-        self._process = os.getpid()
-        self._lock = threading.RLock()
-        self._running: weakref.WeakSet[Batches] = weakref.WeakSet()
-        self._latest: _core.Pass | None = None
-        self._closed = False
-        self._metadata: VideoMetadata | None = None
-        self._index: VideoIndex | None = None
         try:
-            self._reader = _core.Reader(
+            self._core = _core.Reader(
                 source.url,
                 source.data,
                 stream_index=settings.stream,
@@ -211,6 +204,32 @@ class VideoDecoder(Closing, FrameAccess):
             )
         finally:
             log.drain()
+        self._forget()
+        self._lock = threading.RLock()
+        self._running: weakref.WeakSet[Batches] = weakref.WeakSet()
+        self._latest: _core.Pass | None = None
+        self._closed = False
+        self._process = os.getpid()
+
+    @property
+    def _reader(self) -> _core.Reader:
+        self._come_along()
+        return self._core
+
+    def _come_along(self) -> None:
+        """In a forked child, where the source can be had again, opens it anew."""
+        if self._process == os.getpid():
+            return
+        with _reopening:
+            if self._process == os.getpid():  # another thread has
+                return
+            if self._closed:
+                raise ClosedError(f"{self._name}: the decoder was closed")
+            if self._core.device[0] != arguments.CPU or not self._source.is_lasting:
+                check_process(self._process, self._name)
+            self._open()
+            if self._index is not None:
+                self._use_index(self._index)
 
     def _use_index(self, index: VideoIndex) -> None:
         try:
@@ -362,7 +381,6 @@ class VideoDecoder(Closing, FrameAccess):
         out: object = None,
         one: bool = False,
     ) -> Batches:
-        check_process(self._process)
         try:
             core = self._reader.open_pass(batch_size, numbers, extra, out, one)
         finally:
@@ -386,10 +404,11 @@ class VideoDecoder(Closing, FrameAccess):
     def close(self) -> None:
         """Ends reading, also in other threads: they get `ClosedError`.
 
-        Frames and batches that were given out live on. May be called twice. Does
-        nothing in a forked process: the decoder is its parent's.
+        Frames and batches that were given out live on. May be called twice. In a
+        forked child it is the child's own that is closed.
         """
         if self._process != os.getpid():
+            self._closed = True  # nothing was opened in this process
             return
         with self._lock:
             self._closed = True
@@ -416,6 +435,17 @@ class VideoDecoder(Closing, FrameAccess):
             f"<gvdecode.VideoDecoder {self._name!r} device={self.device!r} "
             f"backend={self.backend!r}>"
         )
+
+
+_reopening = threading.Lock()  # by one thread of a forked child
+
+
+def _free_in_child() -> None:
+    global _reopening
+    _reopening = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_free_in_child)
 
 
 def _reopen(kind: type[VideoDecoder], options: dict[str, Any]) -> VideoDecoder:

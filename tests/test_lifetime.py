@@ -310,14 +310,19 @@ def child(video, run, batch):
         assert count == other.stats.frames == 60, count
     if device == "cpu":  # the memory is the child's own copy
         assert (batch.numpy() == first).all()
-    for use in (lambda: next(run), lambda: video.batches(4)):
+    assert video.stats == gvdecode.DecodeStats()
+    uses = [lambda: next(run), lambda: video.batches(4)]
+    if device == "cpu":  # it opens the file anew
+        assert sum(len(each) for each in uses.pop()()) == 400
+        assert (video[2].numpy() == first_picture).all()
+        assert video.stats.frames > 0
+    for use in uses:
         try:
             use()
         except gvdecode.ClosedError as error:
             assert "os.fork" in str(error)
         else:
             raise AssertionError("the parent's decoder was used")
-    assert video.stats == gvdecode.DecodeStats()
     run.close()
     video.close()
     if device == "cuda":
@@ -345,6 +350,7 @@ def wait(pid):
     return "it hangs"
 
 video = gvdecode.VideoDecoder(long, device=device, fallback="silent")
+first_picture = video[2].numpy()
 run = video.batches(4)
 count = 0
 for number in range(4):

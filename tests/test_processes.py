@@ -46,7 +46,7 @@ def test_workers_decode_on_the_cpu(clips: Clips, method: str) -> None:
 
 
 class ClipDataset:
-    """As people write them: decoders are made before the workers are."""
+    """As people write them: decoders are made, and used, before the workers are."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.videos = [gvdecode.VideoDecoder(path, device="cpu") for path in paths]
@@ -55,8 +55,7 @@ class ClipDataset:
         return len(self.videos)
 
     def __getitem__(self, at: int) -> int:
-        video = pickle.loads(pickle.dumps(self.videos[at]))
-        return int(video[at].numpy().astype(int).sum())
+        return int(self.videos[at][at].numpy().astype(int).sum())
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
@@ -75,18 +74,12 @@ def test_torch_data_loader_workers_decode(clips: Clips, method: str) -> None:
 def use_inherited(queue: Any, uses: list[Callable[[], Any]]) -> None:
     for use in uses:
         try:
-            queue.put(repr(use()))
-        except gvdecode.ClosedError as error:
-            queue.put(str(error))
+            queue.put(use())
+        except Exception as error:
+            queue.put(f"{type(error).__name__}: {error}")
 
 
-def test_a_forked_child_is_told_of_what_it_inherited(clips: Clips) -> None:
-    path = clips.path("long.mp4")
-    video = gvdecode.VideoDecoder(path, device="cpu")
-    assert len(video) == 400
-    run = gvdecode.decode_many([path] * 3, 4, device="cpu")
-    next(run)
-    uses = [lambda: next(run), lambda: video[7], lambda: video.batches(4), run.close]
+def in_a_forked_child(uses: list[Callable[[], Any]]) -> list[Any]:
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
     with warnings.catch_warnings():
@@ -96,9 +89,59 @@ def test_a_forked_child_is_told_of_what_it_inherited(clips: Clips) -> None:
     answers = [queue.get() for _ in uses]
     child.join(20)
     assert child.exitcode == 0
+    return answers
+
+
+def test_a_forked_child_opens_a_file_anew(clips: Clips, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clips.path("h264.mp4").read_bytes())
+    video = gvdecode.VideoDecoder(path, device="cpu", size=(48, 64))
+    data = gvdecode.VideoDecoder(path.read_bytes(), device="cpu", size=(48, 64))
+    right = video[7].numpy().tobytes()
+    video.batches(4)
+    with video._requests:  # as another thread may hold it just then
+        answers = in_a_forked_child(
+            [
+                lambda: video[7].numpy().tobytes(),
+                lambda: data[7].numpy().tobytes(),
+                lambda: sum(len(batch) for batch in video.batches(7)),
+                lambda: video.metadata.num_frames,
+                video.close,
+                lambda: len(video.batches(4)),
+            ]
+        )
+    assert answers[:5] == [right, right, 60, 60, None]
+    assert "the decoder was closed" in answers[5]
+    assert video[7].numpy().tobytes() == right  # the parent's goes on
+    video.close()
+    path.unlink()
+    assert "the decoder was closed" in in_a_forked_child([lambda: video[7]])[0]
+
+
+def test_a_forked_child_uses_no_other_file_than_its_parent(
+    clips: Clips, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clips.path("h264.mp4").read_bytes())
+    video = gvdecode.VideoDecoder(path, device="cpu")
+    assert len(video) == 60
+    path.write_bytes(clips.path("long.mp4").read_bytes())
+    (answer,) = in_a_forked_child([lambda: video.batches(4)])
+    assert "ValueError" in answer and "another video" in answer
+
+
+def test_a_forked_child_is_told_of_what_it_inherited(clips: Clips) -> None:
+    path = clips.path("long.mp4")
+    run = gvdecode.decode_many([path] * 3, 4, device="cpu")
+    next(run)
+    with path.open("rb") as file:  # whose place the parent shares
+        reader = gvdecode.VideoDecoder(file, device="cpu")
+        answers = in_a_forked_child(
+            [lambda: next(run), lambda: reader[7], lambda: reader.batches(4), run.close]
+        )
     assert all("before os.fork()" in answer for answer in answers[:3])
     assert all("open it again" in answer for answer in answers[:3])
-    assert answers[3] == "None"
+    assert answers[3] is None
     assert len(next(run).batch) == 4  # the parent's goes on
 
 
