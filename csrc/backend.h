@@ -40,6 +40,7 @@ typedef struct gvd_session_params {
     enum gvd_pixels pixels;
     gvd_emit emit;
     void *context;
+    int64_t *lost; // counts packets that gave an error, no frame; or NULL
 } gvd_session_params;
 
 typedef struct gvd_job_start {

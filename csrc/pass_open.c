@@ -85,6 +85,7 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .session_bytes =
             r->backend == &gvd_cuda ? gvd_cuda_session_bytes(media) : 0,
         .keeps_times = pass->request || r->params.low_latency,
+        .whole = pass->supply.whole,
         .longest_first = pass->request &&
                          gvd_request_count(pass->request) <= pass->batch_size,
     };

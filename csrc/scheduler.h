@@ -54,6 +54,7 @@ typedef struct gvd_scheduler_params {
     int64_t session_bytes;      // that the budget counts for one, about
     int64_t frames_ahead;       // to be decoded in all, about; 0: unknown
     bool keeps_times;           // frames keep the pts of their packets
+    bool whole;                 // packets that are lost are an error at the end
     int drop_beyond;            // frames that wait: the oldest go; 0: none
     bool longest_first;         // all frames are awaited, not the first
 } gvd_scheduler_params;

@@ -32,6 +32,7 @@ typedef struct gvd_worker {
     bool had_session; // when it took the job
     gvd_expected *expected;
     size_t expected_count, expected_capacity;
+    int64_t lost;  // packets of the job that gave no frame
     int64_t skip;  // frames that an earlier decoder of this job gave already
     bool checking; // the session is held to the plan
     int64_t first_pts; // of the job's first packet

@@ -179,6 +179,7 @@ static int end_of_file(gvd_source *s, int code, gvd_error *err)
     if (code == AVERROR_INVALIDDATA && s->next_ordinal > 0) {
         gvd_log(GVD_LOG_WARNING, "the file ends early: %s",
                 gvd_av_error(code, text));
+        s->ends_early = true;
         return GVD_EOF;
     }
     return gvd_fail(err, GVD_ERR_DECODE,
@@ -217,6 +218,23 @@ int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err)
         *out = packet;
     } while (rc == GVD_AGAIN);
     return rc;
+}
+
+// libavformat takes the end of the bytes as the file's, wherever it comes.
+bool gvd_source_ends_early(const gvd_source *source)
+{
+    const AVStream *stream = source->av_stream;
+    const int64_t size = avio_size(source->format->pb);
+    if (source->ends_early || size <= 0 ||
+        !av_match_name("mov", source->format->iformat->name))
+        return source->ends_early;
+    for (int i = avformat_index_get_entries_count(stream) - 1; i >= 0; i--) {
+        const AVIndexEntry *entry =
+            avformat_index_get_entry((AVStream *)stream, i);
+        if (entry && entry->pos + entry->size > size)
+            return true;
+    }
+    return false;
 }
 
 int64_t gvd_source_next(const gvd_source *source)

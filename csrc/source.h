@@ -51,6 +51,9 @@ int gvd_source_use_annexb(gvd_source *source, gvd_error *err);
 // GVD_OK with a reference, GVD_EOF, or an error.
 int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err);
 
+// True where GVD_EOF came before what the file's header says.
+bool gvd_source_ends_early(const gvd_source *source);
+
 // Counted from 0 in file order: what gvd_source_read gives next.
 int64_t gvd_source_next(const gvd_source *source);
 

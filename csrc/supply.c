@@ -11,6 +11,7 @@ void gvd_supply_init(gvd_supply *supply, const gvd_reader *reader,
         .source = source,
         .first = source,
         .request = request,
+        .whole = !request && reader->params.on_corrupt == GVD_CORRUPT_RAISE,
     };
     gvd_plan_init(&supply->plan);
     pthread_mutex_init(&supply->lock, NULL);
@@ -130,6 +131,12 @@ int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
     if (s->request)
         return read_wanted(s, out, route, err);
     int rc = gvd_source_read(s->source, out, err);
+    if (rc == GVD_EOF && s->whole && gvd_source_ends_early(s->source))
+        return gvd_fail(err, GVD_ERR_DECODE,
+                        "the file ends early, behind packet %lld: it was cut "
+                        "off; on_corrupt=\"keep\" and \"skip\" take what there "
+                        "is",
+                        (long long)gvd_source_next(s->source) - 1);
     if (rc == GVD_OK)
         *route = gvd_plan_route(&s->plan, *out);
     else if (rc == GVD_ERR_DECODE)

@@ -12,6 +12,7 @@ typedef struct gvd_supply {
     // Immutable after init.
     const gvd_reader *reader;
     gvd_request *request; // or NULL: everything in file order
+    bool whole;           // a file that was cut off is an error
 
     // Reading thread only.
     gvd_plan plan;

@@ -19,6 +19,7 @@ static gvd_session_params session_params(gvd_worker *w)
     gvd_session_params params = w->scheduler->params.session;
     params.emit = gvd_worker_emit;
     params.context = w;
+    params.lost = &w->lost;
     return params;
 }
 
@@ -91,6 +92,8 @@ static void finish_job_locked(gvd_worker *w, int rc)
     gvd_job_forget_taken(job);
     if (job->emitted == 0 && job->shown > 0)
         s->decode_errors++;
+    s->stats.lost_packets += w->lost;
+    w->lost = 0;
     s->jobs_done++;
     s->running_jobs--;
     w->job = NULL;

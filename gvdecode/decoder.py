@@ -87,7 +87,9 @@ class VideoDecoder(Closing, FrameAccess):
             place, after the frames before; "skip" leaves them out of `batches` and
             iteration, where the others keep their numbers. A frame that is asked for by
             number or time is a `DecodeError` under both, and `len` counts it.
-            `stats.corrupt_frames` counts them always.
+            With "raise", `batches` and iteration also end with a `DecodeError` where
+            packets gave no frame at all, or the file was cut off and its container
+            tells. `stats` counts `corrupt_frames` and `lost_packets` always.
         timeout: seconds that any one wait may take, for opening, for a packet or for
             the next batch: `TimeoutError` then; None: no limit.
         protocols: FFmpeg's names of the protocols that the source may use, on any host,

@@ -22,6 +22,8 @@ class DecodeStats:
     corrupt_frames: int = 0
     """Frames in which the decoder concealed damage; `on_corrupt="skip"` left out
     so many."""
+    lost_packets: int = 0
+    """Packets so damaged that the decoder gave no frame for them."""
     dropped_frames: int = 0
     """Frames that `drop="oldest"` left out, since the caller was too slow."""
     fallback_frames: int = 0

@@ -113,3 +113,49 @@ def test_walking_up_to_a_corrupt_frame_is_no_error(damaged: Open, policy: str) -
 def test_on_corrupt_is_one_of_three_words(clips: Clips) -> None:
     with pytest.raises(ValueError, match='"keep", "skip", "raise"'):
         gvdecode.VideoDecoder(clips.path("h264.mp4"), on_corrupt="drop")
+
+
+# --- what is missing altogether ---
+
+COFFEE = Path(__file__).parents[1] / "examples" / "media" / "04_coffee.mp4"
+
+
+@pytest.mark.parametrize("part", [0.3, 0.55, 0.8])
+def test_a_file_that_was_cut_off_ends_with_an_error(device: str, part: float) -> None:
+    data = COFFEE.read_bytes()
+    data = data[: int(len(data) * part)]
+    with gvdecode.VideoDecoder(data, device=device, fallback="silent") as video:
+        count = sum(len(batch) for batch in video.batches(7))
+        assert 0 < count < (video.metadata.num_frames_from_header or 0)
+        assert len(video) == count
+    options = {"device": device, "fallback": "silent", "on_corrupt": "raise"}
+    with gvdecode.VideoDecoder(data, **options) as video:
+        run = video.batches(7)
+        came = [len(next(run)) for _ in range(-(-count // 7))]
+        with pytest.raises(gvdecode.DecodeError, match="ends early, behind packet"):
+            next(run)
+        assert sum(came) == count
+        assert video[count - 1].number == count - 1  # which is there
+    many = gvdecode.decode_many([data, COFFEE], 500, on_error="skip", **options)
+    assert [(item.index, len(item.batch)) for item in many][-1] == (1, 287)
+    assert many.skipped == 1
+
+
+def test_packets_that_give_no_frame_are_counted_and_an_error(
+    clips: Clips, device: str
+) -> None:
+    data = bytearray(clips.path("h264_intra.mp4").read_bytes())
+    options = {"device": device, "fallback": "silent"}
+    with gvdecode.VideoDecoder(bytes(data), **options) as video:
+        whole = len(video)
+    middle = data.index(b"mdat") + len(data) // 3
+    data[middle : middle + 20_000] = bytes(20_000)  # several pictures
+    with gvdecode.VideoDecoder(bytes(data), **options) as video:
+        count = sum(len(batch) for batch in video.batches(7))
+        assert video.stats.lost_packets > 0
+        assert count + video.stats.lost_packets >= whole
+    with (
+        gvdecode.VideoDecoder(bytes(data), on_corrupt="raise", **options) as video,
+        pytest.raises(gvdecode.DecodeError, match=r"gave no frame|is corrupt"),
+    ):
+        list(video.batches(7))

@@ -12,8 +12,9 @@
 struct gvd_session {
     gvd_session_params params;
     AVCodecContext *codec;
-    bool first;  // how codec was opened
-    int threads; // likewise
+    bool first;   // how codec was opened
+    int threads;  // likewise
+    bool started; // a frame of this job has come
     AVPacket *packet;
     AVFrame *frame;
     struct SwsContext *sws;
@@ -91,6 +92,7 @@ int gvd_cpu_session_begin(gvd_session *session, const gvd_job_start *start,
                           gvd_error *err)
 {
     gvd_session *s = session;
+    s->started = false;
     if (s->codec && s->first == start->first && s->threads == start->threads) {
         avcodec_flush_buffers(s->codec);
         return GVD_OK;
@@ -100,6 +102,14 @@ int gvd_cpu_session_begin(gvd_session *session, const gvd_job_start *start,
 
 // Pictures in a row that may be lost before a decoder counts as stuck.
 #define LOST_MAX 1000
+
+// Before the first frame of a stream a decoder may only lack what to begin
+// with.
+static void count_lost(gvd_session *s)
+{
+    if (s->params.lost && (s->started || !s->first))
+        ++*s->params.lost;
+}
 
 // Emits what the decoder has: GVD_OK when it wants more packets, GVD_EOF when
 // it is drained.
@@ -115,9 +125,11 @@ static int receive(gvd_session *s, gvd_error *err)
             return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
         if (code < 0) { // this picture is lost, libavcodec has logged it
             lost++;
+            count_lost(s);
             continue;
         }
         lost = 0;
+        s->started = true;
         gvd_frame *frame = NULL;
         int rc = gvd_picture_wrap(s->frame, &s->params.stream->media,
                                   s->params.pixels, &s->sws, &frame, err);
@@ -146,6 +158,8 @@ int gvd_cpu_session_push(gvd_session *session, const gvd_packet *packet,
                      ? gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory")
                      : receive(s, err);
         if (rc < 0 || code != AVERROR(EAGAIN)) {
+            if (code < 0 && code != AVERROR(EAGAIN) && code != AVERROR_EOF)
+                count_lost(s);
             av_packet_unref(s->packet);
             return rc < 0 ? rc : GVD_OK;
         }

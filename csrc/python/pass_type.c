@@ -263,6 +263,7 @@ static int fill_stats(PyObject *dict, const gvd_stats *s)
         {"packets", s->packets},
         {"frames", s->frames},
         {"corrupt_frames", s->corrupt_frames},
+        {"lost_packets", s->lost_packets},
         {"dropped_frames", s->dropped_frames},
         {"fallback_frames", s->fallback_frames},
         {"bytes_held", s->bytes_held},
