@@ -338,8 +338,8 @@ static int refuse_locked(const gvd_budget *b, int64_t bytes, gvd_error *err)
     if (bytes > b->limit)
         return gvd_fail(err, GVD_ERR_NO_MEMORY,
                         "a frame and a batch take %lld KiB and the memory "
-                        "limit of all decoders is %lld KiB: take a smaller "
-                        "batch_size or size, or raise it with "
+                        "limit of all decoders is %lld KiB: take fewer frames "
+                        "at once or a smaller size, or raise it with "
                         "gvdecode.set_memory_limit",
                         (long long)(bytes >> 10), (long long)(b->limit >> 10));
     return gvd_fail(err, GVD_ERR_NO_MEMORY,

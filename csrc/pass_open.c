@@ -60,6 +60,18 @@ static void choose_low_latency(const gvd_pass *pass, gvd_scheduler_params *p)
     p->drop_beyond = params->drop_oldest ? pass->batch_size : 0;
 }
 
+// That the reading holds of its own: none where the caller gives the memory.
+static int64_t count_batch_bytes(const gvd_pass *pass, int64_t frames_ahead,
+                                 const gvd_media *media)
+{
+    if (pass->target.block.data)
+        return 0;
+    int64_t frames = pass->batch_size;
+    if (frames_ahead > 0 && frames_ahead < frames)
+        frames = frames_ahead;
+    return frames * gvd_batch_frame_bytes(pass->reader, media);
+}
+
 static int create_scheduler(gvd_pass *pass, gvd_error *err)
 {
     gvd_reader *r = pass->reader;
@@ -89,11 +101,7 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .longest_first = pass->request &&
                          gvd_request_count(pass->request) <= pass->batch_size,
     };
-    if (!pass->target.block.data) {
-        int64_t known = p.frames_ahead > 0 ? p.frames_ahead : INT64_MAX;
-        int64_t frames = known < pass->batch_size ? known : pass->batch_size;
-        p.batch_bytes = frames * gvd_batch_frame_bytes(r, media);
-    }
+    p.batch_bytes = count_batch_bytes(pass, p.frames_ahead, media);
     choose_workers(pass, &p);
     if (r->params.low_latency && !pass->request)
         choose_low_latency(pass, &p);

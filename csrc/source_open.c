@@ -2,6 +2,7 @@
 // that is read.
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,9 @@
 #include "source_impl.h"
 #include "source_io.h"
 #include "source_media.h"
+
+// What libav has said last, in this thread, about the source that is opened.
+static _Thread_local char said[160];
 
 static void log_line(void *context, int level, const char *format, va_list args)
 {
@@ -20,6 +24,18 @@ static void log_line(void *context, int level, const char *format, va_list args)
                         &prefix);
     gvd_log(level <= AV_LOG_FATAL ? GVD_LOG_ERROR : GVD_LOG_WARNING, "%s",
             line);
+    const char *text = *line == '[' ? strstr(line, "] ") : NULL;
+    text = text ? text + 2 : line;
+    snprintf(said, sizeof said, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+// The network's own words: libav's codes hardly tell its failures apart.
+static void add_said(const gvd_source *s, gvd_error *err)
+{
+    size_t used = err ? strlen(err->text) : 0;
+    if (s->url && *said && err &&
+        (err->code == GVD_ERR_TIMEOUT || strstr(err->text, "Input/output")))
+        snprintf(err->text + used, sizeof err->text - used, " (%s)", said);
 }
 
 // The C library learns from the largest block that was freed so far which sizes
@@ -59,6 +75,8 @@ int gvd_source_fail(gvd_source *source, int code, gvd_error *err)
         gvd_fail(err, GVD_ERR_NOT_FOUND, "there is no such file");
     else if (code == AVERROR(EISDIR))
         gvd_fail(err, GVD_ERR_OPEN, "it is a directory");
+    else if (avio_size(source->io ? source->io : source->file) == 0)
+        gvd_fail(err, GVD_ERR_OPEN, "it is empty");
     else if (code == AVERROR_INVALIDDATA || code == AVERROR_EOF)
         gvd_fail(err, GVD_ERR_OPEN,
                  "it holds no video that FFmpeg can read (%s)",
@@ -343,6 +361,7 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
     s->follows = params->follow;
     s->max_pixels = params->max_pixels > 0 ? params->max_pixels : INT64_MAX;
     const char *before = gvd_log_about(params->url);
+    *said = '\0';
     int rc = open_format(s, params, err);
     if (rc == GVD_OK)
         rc = probe(s, params, err);
@@ -352,6 +371,7 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
     }
     gvd_log_about(before);
     if (rc < 0) {
+        add_said(s, err);
         gvd_source_close(&s);
         return rc;
     }

@@ -79,6 +79,17 @@ static bool expand(const char *chosen, const char *url,
     return found;
 }
 
+static bool ffmpeg_has(const char *scheme, size_t length)
+{
+    void *state = NULL;
+    const char *name;
+    while ((name = avio_enum_protocols(&state, 0)))
+        if (strlen(name) == length && !strncasecmp(name, scheme, length))
+            return true;
+    // These are demuxers, which open the protocols below them.
+    return find_protocol(scheme, length);
+}
+
 int gvd_protocols_choose(const char *url, bool is_url, const char *chosen,
                          char list[GVD_PROTOCOLS_BYTES], gvd_error *err)
 {
@@ -92,11 +103,16 @@ int gvd_protocols_choose(const char *url, bool is_url, const char *chosen,
                         "allows %s",
                         length, url, chosen);
     }
+    if (is_url && !ffmpeg_has(url, (size_t)length))
+        return gvd_fail(err, GVD_ERR_UNSUPPORTED,
+                        "this FFmpeg has no protocol \"%.*s\": open it with a "
+                        "library that does, and pass the file object",
+                        length, url);
     const protocol *p = is_url ? find_protocol(url, (size_t)length) : NULL;
     if (is_url && !(p && p->standard))
         return gvd_fail(err, GVD_ERR_UNSUPPORTED,
                         "the protocol \"%.*s\" must be allowed: pass "
-                        "protocols=[\"%.*s\"], where this FFmpeg has it",
+                        "protocols=[\"%.*s\"]",
                         length, url, length, url);
     // A name that no protocol has: an empty list would allow all.
     const char *names = p ? p->transports : "none";

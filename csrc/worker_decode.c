@@ -267,7 +267,9 @@ int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
         rc = expect(w, &next);
         if (rc == GVD_OK && w->checking)
             rc = refuse(w, next.packet);
-        if (rc == GVD_OK && !next.packet->unreadable)
+        if (rc == GVD_OK && next.packet->unreadable)
+            w->lost++;
+        else if (rc == GVD_OK)
             rc = backend->push(session, next.packet, next.shown, &w->error);
         gvd_packet_unref(&next.packet);
     }

@@ -126,6 +126,9 @@ class Tensor:
         """DLPack's (device type, number)."""
     def numpy(self) -> NDArray[Any]:
         """A NumPy array: on the CPU the same memory, from a GPU a copy."""
+    def slice(self, start: int, count: int, /) -> Tensor:
+        """Some pictures in a row, a view."""
+
     def select(self, index: int, /) -> Tensor:
         """The part at an index of the first dimension, in the same memory."""
 

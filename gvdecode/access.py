@@ -109,7 +109,9 @@ class FrameAccess(ABC):
             DecodeError: it is damaged, and `on_corrupt` is not "keep".
         """
         count = len(self.index)
-        return self._fetch_one(frame_numbers.one(index, count), out)
+        with self._named():
+            number = frame_numbers.one(index, count)
+        return self._fetch_one(number, out)
 
     def get_frames_at(
         self, indices: Iterable[SupportsIndex], *, out: object = None
@@ -129,7 +131,10 @@ class FrameAccess(ABC):
                 equal or they are native: they come as a sequence.
             DecodeError: one is damaged, and `on_corrupt` is not "keep".
         """
-        return self._fetch(frame_numbers.many(indices, len(self.index)), out)
+        count = len(self.index)
+        with self._named():
+            numbers = frame_numbers.many(indices, count)
+        return self._fetch(numbers, out)
 
     def get_frames_in_range(
         self,
@@ -164,7 +169,10 @@ class FrameAccess(ABC):
                 the last frame on.
             UnsupportedError: the stream does not tell when its frames are shown.
         """
-        return self._fetch_one(self.index.times.at(seconds), out)
+        times = self.index.times
+        with self._named():
+            number = times.at(seconds)
+        return self._fetch_one(number, out)
 
     def get_frames_played_at(
         self, seconds: Iterable[SupportsFloat], *, out: object = None
@@ -178,7 +186,10 @@ class FrameAccess(ABC):
         Raises:
             IndexError: a time at which no frame is shown.
         """
-        return self._fetch(self.index.times.at_each(seconds), out)
+        times = self.index.times
+        with self._named():
+            numbers = times.at_each(seconds)
+        return self._fetch(numbers, out)
 
     def get_frames_played_in_range(
         self,
@@ -203,7 +214,9 @@ class FrameAccess(ABC):
             ValueError: the times are out of order or of range.
         """
         times = self.index.times
-        return self._fetch(times.between(start_seconds, stop_seconds, fps), out)
+        with self._named():
+            numbers = times.between(start_seconds, stop_seconds, fps)
+        return self._fetch(numbers, out)
 
     def get_all_frames(
         self, fps: SupportsFloat | None = None, *, out: object = None
@@ -283,6 +296,14 @@ class FrameAccess(ABC):
         if bar is not None:
             run._bar = bar(total=len(found), unit="frame")
         return run
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """What is out of range is told with the file's name."""
+        try:
+            yield
+        except (IndexError, ValueError) as error:
+            raise type(error)(f"{self._name}: {error}") from None
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -92,6 +92,10 @@ def source(value: object) -> Source:
     return _object_source(value)
 
 
+def _names_a_file(value: bytes) -> bool:
+    return b"\0" not in value and os.path.isfile(value)
+
+
 def _unquote(path: str) -> bytes:
     from urllib.parse import unquote_to_bytes  # rarely needed and slow to import
 
@@ -99,6 +103,11 @@ def _unquote(path: str) -> bytes:
 
 
 def _object_source(value: object) -> Source:
+    if isinstance(value, bytes) and len(value) < 1024 and _names_a_file(value):
+        raise TypeError(
+            f"source is bytes, which would be a file's content, but names the file "
+            f"{os.fsdecode(value)}: pass it as a str or os.PathLike"
+        )
     try:
         view = memoryview(_buffer(value))
     except TypeError:

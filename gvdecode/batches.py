@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gvdecode import _core, log
+from gvdecode.closing import Closing
 from gvdecode.errors import ClosedError
 from gvdecode.frames import FrameBatch
 from gvdecode.output import Output
@@ -18,10 +19,11 @@ from gvdecode.output import Output
 __all__ = ["Batches"]
 
 
-class Batches(Iterator[FrameBatch]):
+class Batches(Closing, Iterator[FrameBatch]):
     """One reading of a video; made by `VideoDecoder.batches` and `.sample`.
 
-    Dropping it ends the reading and lets go of its decoders.
+    Dropping it, or the end of a `with` statement, ends the reading and lets go of its
+    decoders.
     """
 
     # For `__del__`: when the interpreter ends, this module's names may be gone.
@@ -86,6 +88,7 @@ class Batches(Iterator[FrameBatch]):
 _lock = threading.RLock()  # a signal's handler may read a video too
 _all: weakref.WeakSet[Batches] = weakref.WeakSet()
 _ending = False  # the interpreter is
+_reopening = threading.Lock()
 
 
 def alive(readings: weakref.WeakSet[Batches]) -> list[Batches]:
@@ -104,8 +107,9 @@ def _started(run: Batches) -> None:
 
 def _forget() -> None:
     """In a forked child: readings and locks are the parent's."""
-    global _lock, _all
+    global _lock, _all, _reopening
     _lock = threading.RLock()
+    _reopening = threading.Lock()
     _all = weakref.WeakSet()
 
 
@@ -128,6 +132,11 @@ def close_all(seconds: float = 5) -> None:
 
 atexit.register(close_all)
 os.register_at_fork(after_in_child=_forget)
+
+
+def reopening() -> threading.Lock:
+    """For one thread of a forked child, which opens anew what it inherited."""
+    return _reopening
 
 
 def check_process(process: int, name: str = "") -> None:

@@ -132,11 +132,15 @@ def show_gpu(index: int) -> None:
 def show_file(name: str, device: str) -> int:
     with VideoDecoder(name, device=device, fallback="silent") as video:
         line("file", name)
+        media = video._reader.media
+        if not media["seekable"]:  # it is not read twice for what else there is
+            show_stream(video, "")
+            return 0
         for stream in video._reader.streams():
             index = stream["stream_index"]
             if stream["kind"] != "video":
                 line(f"stream {index}", f"{stream['kind']}, {stream['codec']}")
-            elif index == video._reader.media["stream_index"]:
+            elif index == media["stream_index"]:
                 show_stream(video, "  (the default)")
             else:
                 with VideoDecoder(

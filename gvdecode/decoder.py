@@ -8,11 +8,18 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+)
 
 from gvdecode import _core, arguments, log
 from gvdecode.access import FrameAccess
-from gvdecode.batches import Batches, alive, check_process
+from gvdecode.batches import Batches, alive, check_process, reopening
 from gvdecode.closing import Closing
 from gvdecode.errors import ClosedError, FallbackWarning, UnsupportedError
 from gvdecode.frame_numbers import Numbers
@@ -20,8 +27,12 @@ from gvdecode.frames import Frame, device_name
 from gvdecode.index import SourceMark, VideoIndex, mark_of
 from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.progress import bar_class
-from gvdecode.settings import Settings, settle
+from gvdecode.settings import settle
 from gvdecode.stats import DecodeStats
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["VideoDecoder"]
 
@@ -148,7 +159,7 @@ class VideoDecoder(Closing, FrameAccess):
         pixel_format: Literal["rgb24", "bgr24", "gray8", "native"] = "rgb24",
         dimension_order: Literal["NCHW", "NHWC"] = "NCHW",
         dtype: object = "uint8",
-        crop: Sequence[SupportsIndex] | None = None,
+        crop: Sequence[SupportsIndex] | NDArray[np.integer[Any]] | None = None,
         size: _Size = None,
         interpolation: Literal["bilinear", "bicubic", "nearest", "area"] = "bilinear",
         antialias: bool = True,
@@ -222,16 +233,19 @@ class VideoDecoder(Closing, FrameAccess):
         """In a forked child, where the source can be had again, opens it anew."""
         if self._process == os.getpid():
             return
-        with _reopening:
+        with reopening():
             if self._process == os.getpid():  # another thread has
                 return
-            if self._closed:
-                raise ClosedError(f"{self._name}: the decoder was closed")
+            self._check_open()
             if self._core.device[0] != arguments.CPU or not self._source.is_lasting:
                 check_process(self._process, self._name)
             self._open()
             if self._index is not None:
                 self._use_index(self._index)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"{self._name}: the decoder was closed")
 
     def _use_index(self, index: VideoIndex) -> None:
         try:
@@ -278,6 +292,7 @@ class VideoDecoder(Closing, FrameAccess):
         """
         # Read on demand: decoding needs less, and opening must be quick.
         if self._metadata is None:
+            self._check_open()
             media = self._reader.media
             options = {name: self._arguments[name] for name in _TO_SCAN}
             options["stream_index"] = media["stream_index"]
@@ -300,6 +315,7 @@ class VideoDecoder(Closing, FrameAccess):
         return self._index
 
     def _build_index(self) -> VideoIndex:
+        self._check_open()
         mark = self._mark()
         try:
             while not self._reader.build_index(_SLICE_MS):
@@ -383,6 +399,7 @@ class VideoDecoder(Closing, FrameAccess):
         out: object = None,
         one: bool = False,
     ) -> Batches:
+        self._check_open()
         try:
             core = self._reader.open_pass(batch_size, numbers, extra, out, one)
         finally:
@@ -439,31 +456,8 @@ class VideoDecoder(Closing, FrameAccess):
         )
 
 
-_reopening = threading.Lock()  # by one thread of a forked child
-
-
-def _free_in_child() -> None:
-    global _reopening
-    _reopening = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_free_in_child)
-
-
 def _reopen(kind: type[VideoDecoder], options: dict[str, Any]) -> VideoDecoder:
     return kind(**options)
-
-
-def check_options(options: dict[str, Any]) -> Settings:
-    """TypeError or ValueError where `VideoDecoder` takes no such options."""
-    import inspect  # slow to import
-
-    try:
-        bound = inspect.signature(VideoDecoder).bind(None, **options)
-    except TypeError as error:
-        raise TypeError(f"VideoDecoder {error}") from None
-    bound.apply_defaults()
-    return settle(bound.arguments)
 
 
 # How a decoder's source is opened again.

@@ -24,7 +24,11 @@ def one(value: SupportsIndex, count: int) -> int:
             raise TypeError
         index = operator.index(value)
     except TypeError:
-        raise _not_a_number(type(value).__name__) from None
+        raise _not_a_number(
+            f"{type(value).__name__}; get_frames_at takes several"
+            if hasattr(value, "__len__") and not isinstance(value, (str, bytes))
+            else type(value).__name__
+        ) from None
     if not -count <= index < count:
         raise IndexError(f"frame {index} is out of range: {_valid(count)}")
     return index + count if index < 0 else index
@@ -44,6 +48,11 @@ def many(values: Iterable[Any], count: int) -> Numbers:
     """The numbers of a list, a range, an array or a CPU tensor, in its order."""
     if isinstance(values, (str, bytes, bytearray)):
         raise _not_a_number(type(values).__name__)
+    if not isinstance(values, Iterable):
+        raise TypeError(
+            "indices must be frame numbers, as in a list, got "
+            f"{type(values).__name__}; get_frame_at takes one"
+        )
     if not hasattr(values, "__array__"):
         return np.array([one(value, count) for value in values], dtype=np.int64)
     array: NDArray[Any] = np.asarray(values)

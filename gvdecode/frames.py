@@ -7,7 +7,7 @@ import operator
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
 from gvdecode import _core
 from gvdecode.empty import Empty
@@ -102,7 +102,7 @@ class _Pixels:
         max_version: tuple[int, int] | None = None,
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
-    ) -> object:
+    ) -> Any:
         """A DLPack capsule; `stream` waits for the pixels, the host does not.
 
         On the GPU `stream` is None or 1 (the legacy default stream), 2 (the
@@ -112,6 +112,12 @@ class _Pixels:
         """
         return self._pixels().__dlpack__(
             stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} cannot be pickled or copied: its memory may be a "
+            "GPU's; take its .data, .torch() or .numpy()"
         )
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -127,7 +133,8 @@ class _Pixels:
         return self._pixels().__cuda_array_interface__
 
     def __buffer__(self, flags: int, /) -> memoryview:
-        """The pixels on the CPU; BufferError on a GPU and of bfloat16."""
+        """The pixels on the CPU, from Python 3.12 on; BufferError on a GPU and of
+        bfloat16."""
         return memoryview(self._pixels())
 
     def __array__(
@@ -272,6 +279,10 @@ class Frame(_Pixels):
         """ "nvdec" or "cpu": what decoded this frame."""
         return self._frame.backend
 
+    def __iter__(self) -> Iterator[Any]:
+        """For `data, pts_seconds, duration_seconds = frame`."""
+        return iter((self.data, self.pts_seconds, self.duration_seconds))
+
     def _repr_png_(self) -> bytes | None:
         from gvdecode import pictures  # only notebooks need it
 
@@ -289,7 +300,7 @@ class FrameBatch(_Pixels):
 
     Shape (N, C, H, W), or (N, H, W, C) with `dimension_order="NHWC"`, contiguous:
     C is 3, of "gray8" 1. Of the `dtype` that was asked for. `batch[i]` and
-    iteration give frames that share its memory.
+    iteration give frames that share its memory, `batch[a:b]` a batch that does.
     A native batch is only a sequence of frames, whose sizes may differ.
     """
 
@@ -311,14 +322,33 @@ class FrameBatch(_Pixels):
         """How many frames."""
         return len(self._frames)
 
-    def __getitem__(self, index: SupportsIndex) -> Frame:
-        """One frame, in the same memory; IndexError where there is none."""
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice) -> FrameBatch: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Frame | FrameBatch:
+        """One frame, or `batch[a:b]`, in the same memory.
+
+        IndexError where there is no such frame, ValueError for a step that is not 1.
+        """
+        if isinstance(index, slice):
+            return self._part(*index.indices(len(self)))
         at = operator.index(index)
         if not -len(self) <= at < len(self):
             raise IndexError(f"frame {at} of a batch of {len(self)}")
         at %= len(self)
         tensor = self._tensor.select(at) if self._tensor else None
         return Frame(self._frames[at], tensor, self._time_base, self._output)
+
+    def _part(self, start: int, stop: int, step: int) -> FrameBatch:
+        if step != 1:
+            raise ValueError(f"a batch is cut in steps of 1, got {step}: cut its .data")
+        frames, tensor = self._frames[start:stop], self._tensor
+        if tensor and frames:
+            tensor = tensor.slice(start, len(frames))
+        elif tensor:
+            tensor = Empty((0, *tensor.shape[1:]), tensor.device, tensor.dtype)
+        return FrameBatch(tensor, frames, self._time_base, self._output)
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames one by one."""

@@ -27,6 +27,7 @@ __all__ = ["SourceMark", "VideoIndex", "mark_of"]
 
 _FORMAT = 1  # of the file, and of what the core puts into it
 _END_BYTES = 64 * 1024
+_ZIP = b"PK\3\4"  # NumPy's .npz is one
 
 
 class SourceMark(NamedTuple):
@@ -158,6 +159,9 @@ class VideoIndex:
         """
         name = os.fspath(path)
         with open(path, "rb") as file:
+            if file.read(len(_ZIP)) != _ZIP:
+                raise ValueError(f"{name}: no index of a video, as `save` writes it")
+            file.seek(0)
             try:
                 header, state = _parse(file)
             except Exception as error:  # zipfile, NumPy and json have many
@@ -230,6 +234,8 @@ def _replace(path: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:
         with open(temporary, "xb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            error.filename = str(path)
         raise

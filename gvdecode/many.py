@@ -13,12 +13,12 @@ from typing import Any, Literal, SupportsIndex
 from gvdecode import arguments
 from gvdecode.batches import Batches, check_process
 from gvdecode.closing import Closing
-from gvdecode.decoder import VideoDecoder, check_options
+from gvdecode.decoder import VideoDecoder
 from gvdecode.errors import ClosedError, Error
 from gvdecode.frames import FrameBatch
 from gvdecode.log import logger
 from gvdecode.progress import bar_class
-from gvdecode.settings import check_gpu
+from gvdecode.settings import Settings, check_gpu, settle
 
 __all__ = ["ManyBatches", "SourceBatch", "decode_many"]
 
@@ -82,7 +82,7 @@ def decode_many(
         )
     arguments.choice("on_error", on_error, ("raise", "skip"))
     # "cuda" is the current GPU of this thread, not of those that open.
-    options["device"] = check_options(options).device
+    options["device"] = _settle(options).device
     check_gpu(options["device"])
     bar = bar_class(progress)
     run = ManyBatches(
@@ -96,6 +96,18 @@ def decode_many(
         total = len(sources) if isinstance(sources, Sized) else None
         run._bar = bar(total=total, unit="source")
     return run
+
+
+def _settle(options: dict[str, Any]) -> Settings:
+    """TypeError or ValueError where `VideoDecoder` takes no such options."""
+    import inspect  # slow to import
+
+    try:
+        bound = inspect.signature(VideoDecoder).bind(None, **options)
+    except TypeError as error:
+        raise TypeError(f"VideoDecoder {error}") from None
+    bound.apply_defaults()
+    return settle(bound.arguments)
 
 
 class ManyBatches(Closing, Iterator[SourceBatch]):

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple, SupportsIndex
 
 from gvdecode import _core, arguments
+from gvdecode.settings import check_gpu
 
 __all__ = ["MemoryUsage", "memory_usage", "set_memory_limit"]
 
@@ -37,7 +38,8 @@ def set_memory_limit(
     Args:
         limit: bytes from 1; None is the default, three quarters of the device's memory
             (of the cgroup's, on the CPU).
-        device: as for `VideoDecoder`; the host's memory is "cpu".
+        device: as for `VideoDecoder`; the host's memory is "cpu". `UnsupportedError`
+            where there is no such GPU.
         patience: how many seconds a reading that may not begin waits while nobody gives
             memory back.
 
@@ -68,6 +70,7 @@ def memory_usage(device: object = "auto") -> MemoryUsage:
 def _device(value: object) -> arguments.Device:
     wanted = arguments.device(value)
     if wanted.type != arguments.AUTO:
+        check_gpu(wanted)
         return wanted
     count, _ = _core.cuda_device_count()
     kind = arguments.CUDA if count else arguments.CPU

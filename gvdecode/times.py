@@ -72,6 +72,11 @@ class Times:
         """The frame that is shown at each time, in their order."""
         if isinstance(values, (str, bytes)):
             raise TypeError(f"seconds must be numbers, got {type(values).__name__}")
+        if not isinstance(values, Iterable):
+            raise TypeError(
+                f"seconds must be several, as in a list, got {type(values).__name__}; "
+                "get_frame_played_at takes one"
+            )
         times = np.array([real("seconds", value) for value in values], dtype=float)
         self._check_shown(times)
         return self._shown(times)

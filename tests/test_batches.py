@@ -1,5 +1,8 @@
 """What a batch is: its sizes, order, layout, times and colours."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from conftest import MEDIA, Opener
@@ -79,6 +82,47 @@ def test_a_frame_of_a_batch_shares_its_memory(opened: Opener, device: str) -> No
     if device == "cpu":
         batch[2].numpy()[:] = 7
         assert (batch.numpy()[2] == 7).all()
+
+
+def test_a_part_of_a_batch_shares_its_memory(opened: Opener, device: str) -> None:
+    batch = next(opened("h264.mp4").batches(10))
+    pixels = batch.numpy()
+    part = batch[2:7][1:4]  # a part of a part
+    del batch
+    assert part.number == [3, 4, 5] and part.shape == (3, 3, 240, 320)
+    assert part.device == ("cpu" if device == "cpu" else "cuda:0")
+    np.testing.assert_array_equal(part.numpy(), pixels[3:6])
+    np.testing.assert_array_equal(part[-1].numpy(), pixels[5])
+    if device == "cpu":
+        part.numpy()[:] = 7
+        assert (pixels[3:6] == 7).all()
+    assert len(part[2:1]) == 0 and part[9:].numpy().shape == (0, 3, 240, 320)
+    with pytest.raises(ValueError, match="steps of 1"):
+        part[::2]
+    native = next(opened("h264.mp4", pixel_format="native").batches(10))[4:6]
+    assert native.number == [4, 5] and native[0].planes[0].shape == (240, 320)
+
+
+def test_a_frame_unpacks_into_pixels_and_times(opened: Opener) -> None:
+    frame = opened("h264.mp4")[30]
+    pixels, begin, lasts = frame
+    assert tuple(pixels.shape) == frame.shape
+    assert (begin, lasts) == (frame.pts_seconds, frame.duration_seconds)
+
+
+def test_frames_say_what_to_pickle(opened: Opener) -> None:
+    batch = opened("h264.mp4")[0:3]
+    for value in (batch, batch[0]):
+        for use in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(TypeError, match=r"take its \.data"):
+                use(value)
+
+
+def test_a_reading_ends_with_its_statement(opened: Opener) -> None:
+    with opened("h264.mp4").batches(4) as run:
+        assert len(next(run)) == 4
+    with pytest.raises(gvdecode.ClosedError):
+        next(run)
 
 
 def test_times_and_facts_of_a_batch(opened: Opener) -> None:

@@ -65,6 +65,18 @@ def test_probe_lists_every_stream(clips: Clips) -> None:
     assert told.count("decoded by") == 2
 
 
+def test_probe_of_a_pipe_reads_it_once(clips: Clips) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gvdecode", "probe", "/dev/stdin"],
+        input=clips.path("h264.ts").read_bytes(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"320x240" in done.stdout and b"decoded by" in done.stdout
+
+
 def test_probe_of_a_missing_file_is_exit_1(tmp_path: Path) -> None:
     done = run("probe", str(tmp_path / "film.mp4"))
     assert (done.returncode, done.stdout) == (1, "")

@@ -179,7 +179,7 @@ def test_one_thread_with_too_many_readings_is_told_and_goes_on(
         ("1 GiB", {}, TypeError),
         (1.5, {}, TypeError),
         (MIB, {"device": "tpu"}, ValueError),
-        (MIB, {"device": "cuda:99"}, ValueError),
+        (MIB, {"device": "cuda:99"}, gvdecode.UnsupportedError),
         (MIB, {"patience": -1}, ValueError),
         (MIB, {"patience": math.nan}, ValueError),
     ],

@@ -105,6 +105,21 @@ def test_nobody_listens() -> None:
         gvdecode.VideoDecoder(f"tcp://127.0.0.1:{port}", timeout=5)
 
 
+def test_the_network_s_own_words_are_in_the_error() -> None:
+    with pytest.raises(gvdecode.OpenError, match=r"resolve hostname nowhere\.invalid"):
+        gvdecode.VideoDecoder("http://nowhere.invalid/a.mp4", timeout=20)
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    with pytest.raises(gvdecode.TimeoutError, match=r"timeout= allows .*refused"):
+        gvdecode.VideoDecoder(f"http://127.0.0.1:{port}/a.mp4", timeout=0.5)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "htp"])
+def test_a_protocol_that_ffmpeg_lacks_is_not_to_be_allowed(scheme: str) -> None:
+    with pytest.raises(gvdecode.UnsupportedError, match=r"no protocol .*file object"):
+        gvdecode.VideoDecoder(f"{scheme}://bucket/a.mp4")
+
+
 def test_close_ends_a_wait_for_a_server(server: Server) -> None:
     enough_to_open = (server.folder / "h264.ts").read_bytes() * 20
     (server.folder / "many.ts").write_bytes(enough_to_open)

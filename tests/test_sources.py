@@ -222,10 +222,24 @@ def test_an_array_must_be_bytes_in_one_piece(array: np.ndarray) -> None:
         gvdecode.VideoDecoder(array)
 
 
-@pytest.mark.parametrize("source", [b"", b"film.mp4", bytes(9999), io.BytesIO()])
+@pytest.mark.parametrize("source", [b"no video", bytes(9999), io.BytesIO(b"none")])
 def test_bytes_that_are_no_video(source: object) -> None:
     with pytest.raises(gvdecode.OpenError, match="no video"):
         gvdecode.VideoDecoder(source)
+
+
+def test_what_is_empty_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "empty.mp4"
+    path.touch()
+    for source in (path, b"", io.BytesIO()):
+        with pytest.raises(gvdecode.OpenError, match=": it is empty"):
+            gvdecode.VideoDecoder(source)
+
+
+def test_a_path_in_bytes_is_no_content(clips: Clips) -> None:
+    path = clips.path("h264.mp4")
+    with pytest.raises(TypeError, match=r"names the file .*h264\.mp4: pass it"):
+        gvdecode.VideoDecoder(os.fsencode(path))
 
 
 class Faulty(Seeks):

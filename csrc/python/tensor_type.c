@@ -71,19 +71,38 @@ static PyObject *tensor_numpy(PyObject *self, PyObject *Py_UNUSED(ignored))
     return gvd_py_numpy_array(gvd_py_state_of(self), tensor_of(self), self);
 }
 
+// Takes the view.
+static PyObject *wrap_view(PyObject *self, int rc, gvd_tensor **view,
+                           const gvd_error *err)
+{
+    gvd_py_state *state = gvd_py_state_of(self);
+    if (rc < 0)
+        return gvd_py_raise(state, err, NULL);
+    PyObject *wrapped = gvd_py_tensor_wrap(state, *view);
+    gvd_tensor_unref(view);
+    return wrapped;
+}
+
 static PyObject *tensor_select(PyObject *self, PyObject *args)
 {
     long long index;
     if (!PyArg_ParseTuple(args, "L:select", &index))
         return NULL;
-    gvd_py_state *state = gvd_py_state_of(self);
     gvd_tensor *view = NULL;
     gvd_error err = {0};
-    if (gvd_tensor_select(tensor_of(self), index, &view, &err) < 0)
-        return gvd_py_raise(state, &err, NULL);
-    PyObject *wrapped = gvd_py_tensor_wrap(state, view);
-    gvd_tensor_unref(&view);
-    return wrapped;
+    int rc = gvd_tensor_select(tensor_of(self), index, &view, &err);
+    return wrap_view(self, rc, &view, &err);
+}
+
+static PyObject *tensor_slice(PyObject *self, PyObject *args)
+{
+    long long start, count;
+    if (!PyArg_ParseTuple(args, "LL:slice", &start, &count))
+        return NULL;
+    gvd_tensor *view = NULL;
+    gvd_error err = {0};
+    int rc = gvd_tensor_slice(tensor_of(self), start, count, &view, &err);
+    return wrap_view(self, rc, &view, &err);
 }
 
 static int tensor_get_buffer(PyObject *self, Py_buffer *view, int flags)
@@ -225,6 +244,8 @@ static PyMethodDef tensor_methods[] = {
     {"numpy", tensor_numpy, METH_NOARGS, numpy_doc},
     {"select", tensor_select, METH_VARARGS,
      "select($self, index, /)\n--\n\nThe picture at an index, a view."},
+    {"slice", tensor_slice, METH_VARARGS,
+     "slice($self, start, count, /)\n--\n\nSome pictures in a row, a view."},
     {NULL, NULL, 0, NULL},
 };
 
