@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cpu/host_pool.h"
 #include "cpu/limits.h"
@@ -126,6 +127,7 @@ int gvd_reader_create(const gvd_reader_params *params, gvd_reader **out,
     gvd_frame_cache_init(&r->cache);
     gvd_conversions_init(&r->conversions, &params->output, GVD_UPRIGHT);
     pthread_mutex_init(&r->lock, NULL);
+    r->process = getpid();
     r->params = *params;
     r->params.url = copy_text(params->url, &whole);
     r->params.ca_file = copy_text(params->ca_file, &whole);
@@ -232,6 +234,10 @@ void gvd_reader_unref(gvd_reader **reader)
         return;
     gvd_source_close(&r->source);
     gvd_source_close(&r->access);
+    // In a forked child there are no threads, and locks may be held for ever:
+    // what is left goes with the process.
+    if (r->process != getpid())
+        return;
     gvd_scan_free(&r->scan);
     gvd_index_unref(&r->index);
     if (r->budget)
@@ -249,7 +255,7 @@ void gvd_reader_unref(gvd_reader **reader)
 void gvd_reader_close(gvd_reader **reader)
 {
     gvd_reader *r = *reader;
-    if (r) {
+    if (r && r->process == getpid()) {
         pthread_mutex_lock(&r->lock);
         gvd_source *source = r->source, *access = r->access;
         r->source = r->access = NULL;

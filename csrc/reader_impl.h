@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "conversion.h"
 #include "frame_cache.h"
@@ -20,6 +21,7 @@ struct gvd_reader {
     bool may_wait;    // opening and reading may wait for others
     bool seekable;    // the source can be opened again
     const char *once; // or what it is that can be read only once
+    pid_t process;    // that it was opened in
     gvd_rational time_base;
     enum gvd_orientation orientation; // that frames are given in
     gvd_frame_cache cache;            // of requests, unless they are native

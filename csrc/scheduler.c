@@ -142,17 +142,17 @@ static int finish_locked(const gvd_scheduler *s, gvd_error *err)
         *err = s->feed_error;
         return s->feed_status;
     }
+    if (s->stats.frames == 0 && s->decode_errors > 0)
+        return gvd_fail(err, GVD_ERR_DECODE,
+                        "none of its %lld packets could be decoded: they are "
+                        "damaged, or not what its header says",
+                        (long long)s->stats.packets);
     if (s->params.whole && s->stats.lost_packets > 0)
         return gvd_fail(err, GVD_ERR_DECODE,
                         "%lld of its %lld packets are damaged so that they "
                         "gave no frame; on_corrupt=\"keep\" and \"skip\" do "
                         "without them",
                         (long long)s->stats.lost_packets,
-                        (long long)s->stats.packets);
-    if (s->stats.frames == 0 && s->decode_errors > 0)
-        return gvd_fail(err, GVD_ERR_DECODE,
-                        "none of its %lld packets could be decoded: they are "
-                        "damaged, or not what its header says",
                         (long long)s->stats.packets);
     return GVD_EOF;
 }

@@ -133,10 +133,10 @@ int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
     int rc = gvd_source_read(s->source, out, err);
     if (rc == GVD_EOF && s->whole && gvd_source_ends_early(s->source))
         return gvd_fail(err, GVD_ERR_DECODE,
-                        "the file ends early, behind packet %lld: it was cut "
+                        "the file ends early, after %lld packets: it was cut "
                         "off; on_corrupt=\"keep\" and \"skip\" take what there "
                         "is",
-                        (long long)gvd_source_next(s->source) - 1);
+                        (long long)gvd_source_next(s->source));
     if (rc == GVD_OK)
         *route = gvd_plan_route(&s->plan, *out);
     else if (rc == GVD_ERR_DECODE)

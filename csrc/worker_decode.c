@@ -268,7 +268,7 @@ int gvd_worker_decode(gvd_worker *w, const gvd_backend *backend,
         if (rc == GVD_OK && w->checking)
             rc = refuse(w, next.packet);
         if (rc == GVD_OK && next.packet->unreadable)
-            w->lost++;
+            w->lost += next.shown;
         else if (rc == GVD_OK)
             rc = backend->push(session, next.packet, next.shown, &w->error);
         gvd_packet_unref(&next.packet);

@@ -303,6 +303,8 @@ class FrameAccess(ABC):
         try:
             yield
         except (IndexError, ValueError) as error:
+            if type(error) not in (IndexError, ValueError):
+                raise  # of the caller's own iterable
             raise type(error)(f"{self._name}: {error}") from None
 
     @contextlib.contextmanager

@@ -75,7 +75,7 @@ class Source(NamedTuple):
         """Whether it can be opened again beside the first opening."""
         if self.data is not None:
             return not hasattr(self.data, "read")
-        return self.is_url or os.path.isfile(self.url)
+        return self.is_url or not os.path.exists(self.url) or os.path.isfile(self.url)
 
 
 def source(value: object) -> Source:

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from gvdecode import _core, log
@@ -88,7 +89,7 @@ class Batches(Closing, Iterator[FrameBatch]):
 _lock = threading.RLock()  # a signal's handler may read a video too
 _all: weakref.WeakSet[Batches] = weakref.WeakSet()
 _ending = False  # the interpreter is
-_reopening = threading.Lock()
+_reopening = threading.RLock()
 
 
 def alive(readings: weakref.WeakSet[Batches]) -> list[Batches]:
@@ -109,7 +110,7 @@ def _forget() -> None:
     """In a forked child: readings and locks are the parent's."""
     global _lock, _all, _reopening
     _lock = threading.RLock()
-    _reopening = threading.Lock()
+    _reopening = threading.RLock()
     _all = weakref.WeakSet()
 
 
@@ -134,7 +135,7 @@ atexit.register(close_all)
 os.register_at_fork(after_in_child=_forget)
 
 
-def reopening() -> threading.Lock:
+def reopening() -> AbstractContextManager[bool]:
     """For one thread of a forked child, which opens anew what it inherited."""
     return _reopening
 

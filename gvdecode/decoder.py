@@ -99,8 +99,9 @@ class VideoDecoder(Closing, FrameAccess):
             iteration, where the others keep their numbers. A frame that is asked for by
             number or time is a `DecodeError` under both, and `len` counts it.
             With "raise", `batches` and iteration also end with a `DecodeError` where
-            packets gave no frame at all, or the file was cut off and its container
-            tells. `stats` counts `corrupt_frames` and `lost_packets` always.
+            packets gave the decoder's error and no frame, or the file was cut off and
+            its container tells. `stats` counts `corrupt_frames` and `lost_packets`
+            always.
         timeout: seconds that any one wait may take, for opening, for a packet or for
             the next batch: `TimeoutError` then; None: no limit.
         protocols: FFmpeg's names of the protocols that the source may use, on any host,
@@ -197,7 +198,9 @@ class VideoDecoder(Closing, FrameAccess):
         given = index
         if not (given is None or isinstance(given, VideoIndex)):
             given = VideoIndex.load(given)
+        self._closed = False
         self._open()
+        self._process = os.getpid()
         if given is not None:
             self._use_index(given)
         self._check_fallback()
@@ -221,8 +224,6 @@ class VideoDecoder(Closing, FrameAccess):
         self._lock = threading.RLock()
         self._running: weakref.WeakSet[Batches] = weakref.WeakSet()
         self._latest: _core.Pass | None = None
-        self._closed = False
-        self._process = os.getpid()
 
     @property
     def _reader(self) -> _core.Reader:
@@ -242,6 +243,7 @@ class VideoDecoder(Closing, FrameAccess):
             self._open()
             if self._index is not None:
                 self._use_index(self._index)
+            self._process = os.getpid()  # other threads may go on
 
     def _check_open(self) -> None:
         if self._closed:
@@ -250,11 +252,12 @@ class VideoDecoder(Closing, FrameAccess):
     def _use_index(self, index: VideoIndex) -> None:
         try:
             index._check(
-                self._name, self._reader.time_base, self._mark(), self._best_stream
+                self._name, self._core.time_base, self._mark(), self._best_stream
             )
-            self._reader.set_index(index._core)
+            self._core.set_index(index._core)
         except BaseException:
-            self.close()
+            self._closed = True
+            self._core.close()
             raise
         self._index = index
 
@@ -264,7 +267,7 @@ class VideoDecoder(Closing, FrameAccess):
 
     def _best_stream(self) -> int:
         """The number of FFmpeg's best video stream."""
-        return int(self._reader.media["best_stream_index"])
+        return int(self._core.media["best_stream_index"])
 
     def _check_fallback(self) -> None:
         # Where there is no sign of a GPU, "auto" has no reason either.
@@ -329,17 +332,17 @@ class VideoDecoder(Closing, FrameAccess):
     @property
     def device(self) -> str:
         """Where the frames are: "cpu", or "cuda:0" and so on."""
-        return device_name(self._reader.device)
+        return device_name(self._core.device)
 
     @property
     def backend(self) -> str:
         """What decodes: "nvdec" or "cpu". `Frame.backend` tells of each frame."""
-        return self._reader.backend
+        return self._core.backend
 
     @property
     def fallback_reason(self) -> str | None:
         """Why the CPU decodes although a GPU might, or None."""
-        return self._reader.fallback_reason
+        return self._core.fallback_reason
 
     @property
     def stats(self) -> DecodeStats:
@@ -427,8 +430,10 @@ class VideoDecoder(Closing, FrameAccess):
         forked child it is the child's own that is closed.
         """
         if self._process != os.getpid():
-            self._closed = True  # nothing was opened in this process
-            return
+            with reopening():
+                if self._process != os.getpid():
+                    self._closed = True  # nothing was opened in this process
+                    return
         with self._lock:
             self._closed = True
             running = alive(self._running)

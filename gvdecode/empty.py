@@ -87,8 +87,5 @@ class Empty:
             )
         return np.empty(self.shape, dtype=self.dtype)
 
-    def slice(self, start: int, count: int, /) -> Empty:
-        raise ValueError(f"there are no {count} pictures from {start} on")
-
     def select(self, index: int, /) -> Empty:
         raise IndexError(index)

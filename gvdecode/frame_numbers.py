@@ -44,11 +44,20 @@ def _valid(count: int) -> str:
     return f"the video has {count} frame{'s'[: count > 1]}, 0 to {count - 1}"
 
 
+def is_iterable(value: Any) -> bool:
+    """Sequences that only have `__getitem__` are, too."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
+
+
 def many(values: Iterable[Any], count: int) -> Numbers:
     """The numbers of a list, a range, an array or a CPU tensor, in its order."""
     if isinstance(values, (str, bytes, bytearray)):
         raise _not_a_number(type(values).__name__)
-    if not isinstance(values, Iterable):
+    if not (hasattr(values, "__array__") or is_iterable(values)):
         raise TypeError(
             "indices must be frame numbers, as in a list, got "
             f"{type(values).__name__}; get_frame_at takes one"

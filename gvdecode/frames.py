@@ -344,7 +344,7 @@ class FrameBatch(_Pixels):
         if step != 1:
             raise ValueError(f"a batch is cut in steps of 1, got {step}: cut its .data")
         frames, tensor = self._frames[start:stop], self._tensor
-        if tensor and frames:
+        if isinstance(tensor, _core.Tensor) and frames:
             tensor = tensor.slice(start, len(frames))
         elif tensor:
             tensor = Empty((0, *tensor.shape[1:]), tensor.device, tensor.dtype)

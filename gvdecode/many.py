@@ -81,6 +81,8 @@ def decode_many(
             f"sources must be several, as in a list, got one {type(sources).__name__}"
         )
     arguments.choice("on_error", on_error, ("raise", "skip"))
+    if isinstance(options.get("protocols"), Iterator):
+        options["protocols"] = [*options["protocols"]]  # for every source
     # "cuda" is the current GPU of this thread, not of those that open.
     options["device"] = _settle(options).device
     check_gpu(options["device"])
@@ -244,6 +246,8 @@ class _Opening:
                 video.close()
             else:
                 self._run = video.batches(batch_size)
+        except StopIteration as error:  # which would end the sources
+            self._error = RuntimeError(f"the source raised {error!r}")
         except BaseException as error:
             self._error = error
         finally:

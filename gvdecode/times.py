@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from gvdecode.frame_numbers import Numbers
+from gvdecode.frame_numbers import Numbers, is_iterable
 from gvdecode.lazy import np
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Times:
         """The frame that is shown at each time, in their order."""
         if isinstance(values, (str, bytes)):
             raise TypeError(f"seconds must be numbers, got {type(values).__name__}")
-        if not isinstance(values, Iterable):
+        if not is_iterable(values):
             raise TypeError(
                 f"seconds must be several, as in a list, got {type(values).__name__}; "
                 "get_frame_played_at takes one"

@@ -1,11 +1,13 @@
 """Decoders in other processes: forked, spawned, pickled, DataLoader's workers."""
 
+import contextlib
 import io
 import multiprocessing
 import pickle
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,28 @@ def in_a_forked_child(uses: list[Callable[[], Any]]) -> list[Any]:
     return answers
 
 
+@contextlib.contextmanager
+def held_elsewhere(*locks: Any) -> Iterator[None]:
+    """As another thread may hold them at the moment of a fork."""
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with contextlib.ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            held.set()
+            over.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_a_forked_child_opens_a_file_anew(clips: Clips, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(clips.path("h264.mp4").read_bytes())
@@ -99,23 +123,39 @@ def test_a_forked_child_opens_a_file_anew(clips: Clips, tmp_path: Path) -> None:
     data = gvdecode.VideoDecoder(path.read_bytes(), device="cpu", size=(48, 64))
     right = video[7].numpy().tobytes()
     video.batches(4)
-    with video._requests:  # as another thread may hold it just then
-        answers = in_a_forked_child(
-            [
-                lambda: video[7].numpy().tobytes(),
-                lambda: data[7].numpy().tobytes(),
-                lambda: sum(len(batch) for batch in video.batches(7)),
-                lambda: video.metadata.num_frames,
-                video.close,
-                lambda: len(video.batches(4)),
-            ]
-        )
+    uses = [
+        lambda: video[7].numpy().tobytes(),
+        lambda: data[7].numpy().tobytes(),
+        lambda: sum(len(batch) for batch in video.batches(7)),
+        lambda: video.metadata.num_frames,
+        video.close,
+        lambda: len(video.batches(4)),
+    ]
+    with held_elsewhere(video._requests, video._lock):
+        answers = in_a_forked_child(uses)
     assert answers[:5] == [right, right, 60, 60, None]
     assert "the decoder was closed" in answers[5]
     assert video[7].numpy().tobytes() == right  # the parent's goes on
     video.close()
     path.unlink()
     assert "the decoder was closed" in in_a_forked_child([lambda: video[7]])[0]
+
+
+def test_a_forked_child_leaves_a_half_made_index_alone(clips: Clips) -> None:
+    # MPEG-4 is decoded to be counted, by threads that the child does not have.
+    video = gvdecode.VideoDecoder(clips.path("mpeg4.avi"), device="cpu")
+    assert not video._reader.build_index(0)
+    answers = in_a_forked_child([lambda: video[7].number, lambda: len(video)])
+    assert answers == [7, 60]
+    assert len(video) == 60
+
+
+def test_a_forked_child_asks_nothing_of_what_it_only_looks_at(clips: Clips) -> None:
+    path = clips.path("h264.mp4")
+    with path.open("rb") as file:
+        video = gvdecode.VideoDecoder(file, device="cpu")
+        answers = in_a_forked_child([lambda: repr(video), lambda: video.device])
+    assert answers == [repr(video), "cpu"]
 
 
 def test_a_forked_child_uses_no_other_file_than_its_parent(

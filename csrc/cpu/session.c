@@ -14,7 +14,8 @@ struct gvd_session {
     AVCodecContext *codec;
     bool first;   // how codec was opened
     int threads;  // likewise
-    bool started; // a frame of this job has come
+    bool started; // a key packet of this job has come
+    bool counts;  // the packet in hand is to give a frame
     AVPacket *packet;
     AVFrame *frame;
     struct SwsContext *sws;
@@ -103,11 +104,19 @@ int gvd_cpu_session_begin(gvd_session *session, const gvd_job_start *start,
 // Pictures in a row that may be lost before a decoder counts as stuck.
 #define LOST_MAX 1000
 
-// Before the first frame of a stream a decoder may only lack what to begin
-// with.
+// Before the first key packet of a stream a decoder lacks what to begin with,
+// and an H.264 packet may be sound and hold no slice.
+static bool wants_frame(gvd_session *s, const gvd_packet *packet, bool shown)
+{
+    s->started |= !s->first || packet->key;
+    const bool picture =
+        packet->picture_type || s->codec->codec_id != AV_CODEC_ID_H264;
+    return shown && (packet->damaged || (s->started && picture));
+}
+
 static void count_lost(gvd_session *s)
 {
-    if (s->params.lost && (s->started || !s->first))
+    if (s->params.lost && s->counts)
         ++*s->params.lost;
 }
 
@@ -129,7 +138,6 @@ static int receive(gvd_session *s, gvd_error *err)
             continue;
         }
         lost = 0;
-        s->started = true;
         gvd_frame *frame = NULL;
         int rc = gvd_picture_wrap(s->frame, &s->params.stream->media,
                                   s->params.pixels, &s->sws, &frame, err);
@@ -144,9 +152,9 @@ static int receive(gvd_session *s, gvd_error *err)
 int gvd_cpu_session_push(gvd_session *session, const gvd_packet *packet,
                          bool shown, gvd_error *err)
 {
-    (void)shown;
     gvd_session *s = session;
     if (packet) {
+        s->counts = wants_frame(s, packet, shown);
         if (av_packet_ref(s->packet, packet->owner) < 0)
             return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
         // Decoders hand timestamps through: so a frame tells its packet.
