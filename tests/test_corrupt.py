@@ -132,9 +132,7 @@ def test_a_file_that_was_cut_off_ends_with_an_error(device: str, part: float) ->
     with gvdecode.VideoDecoder(data, **options) as video:
         run = video.batches(7)
         came = [len(next(run)) for _ in range(-(-count // 7))]
-        with pytest.raises(
-            gvdecode.DecodeError, match=r"early, after \d+ packets"
-        ):
+        with pytest.raises(gvdecode.DecodeError, match=r"early, after \d+ packets"):
             next(run)
         assert sum(came) == count
         assert video[count - 1].number == count - 1  # which is there
