@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
 from gvdecode.lazy import np
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["Numbers", "between", "many", "one", "spread"]
+__all__ = ["Numbers", "between", "is_iterable", "many", "one", "spread"]
 
 Numbers: TypeAlias = "NDArray[np.int64]"
 
@@ -24,11 +24,9 @@ def one(value: SupportsIndex, count: int) -> int:
             raise TypeError
         index = operator.index(value)
     except TypeError:
-        raise _not_a_number(
-            f"{type(value).__name__}; get_frames_at takes several"
-            if hasattr(value, "__len__") and not isinstance(value, (str, bytes))
-            else type(value).__name__
-        ) from None
+        several = isinstance(value, Sized) and not isinstance(value, (str, bytes))
+        hint = "; get_frames_at takes several" if several else ""
+        raise _not_a_number(f"{type(value).__name__}{hint}") from None
     if not -count <= index < count:
         raise IndexError(f"frame {index} is out of range: {_valid(count)}")
     return index + count if index < 0 else index
