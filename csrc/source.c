@@ -223,14 +223,13 @@ int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err)
 // libavformat takes the end of the bytes as the file's, wherever it comes.
 bool gvd_source_ends_early(const gvd_source *source)
 {
-    const AVStream *stream = source->av_stream;
+    AVStream *stream = source->av_stream;
     const int64_t size = avio_size(source->format->pb);
     if (source->ends_early || size <= 0 ||
         !av_match_name("mov", source->format->iformat->name))
         return source->ends_early;
     for (int i = avformat_index_get_entries_count(stream) - 1; i >= 0; i--) {
-        const AVIndexEntry *entry =
-            avformat_index_get_entry((AVStream *)stream, i);
+        const AVIndexEntry *entry = avformat_index_get_entry(stream, i);
         if (entry && entry->pos + entry->size > size)
             return true;
     }

@@ -34,7 +34,7 @@ static void add_said(const gvd_source *s, gvd_error *err)
 {
     size_t used = err ? strlen(err->text) : 0;
     if (s->url && *said && err &&
-        (err->code == GVD_ERR_TIMEOUT || strstr(err->text, "Input/output")))
+        (err->code == GVD_ERR_TIMEOUT || err->os_errno == EIO))
         snprintf(err->text + used, sizeof err->text - used, " (%s)", said);
 }
 
@@ -83,8 +83,8 @@ int gvd_source_fail(gvd_source *source, int code, gvd_error *err)
                  gvd_av_error(code, text));
     else
         gvd_fail(err, GVD_ERR_OPEN, "%s", gvd_av_error(code, text));
-    if (err && code == AVERROR(ENOENT))
-        err->os_errno = ENOENT;
+    if (err && (code == AVERROR(ENOENT) || code == AVERROR(EIO)))
+        err->os_errno = AVUNERROR(code);
     return err ? err->code : GVD_ERR_OPEN;
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from typing import SupportsFloat, SupportsIndex, overload
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar, overload
 
 from gvdecode import _core, arguments, frame_numbers
 from gvdecode.batches import Batches
@@ -22,6 +22,8 @@ from gvdecode.output import Output
 from gvdecode.progress import bar_class
 
 __all__ = ["FrameAccess"]
+
+_Found = TypeVar("_Found")
 
 
 class _NoLengthError(UnsupportedError, TypeError):
@@ -108,9 +110,7 @@ class FrameAccess(ABC):
             IndexError: there is no such frame.
             DecodeError: it is damaged, and `on_corrupt` is not "keep".
         """
-        count = len(self.index)
-        with self._named():
-            number = frame_numbers.one(index, count)
+        number = self._find(frame_numbers.one, index, len(self.index))
         return self._fetch_one(number, out)
 
     def get_frames_at(
@@ -131,9 +131,7 @@ class FrameAccess(ABC):
                 equal or they are native: they come as a sequence.
             DecodeError: one is damaged, and `on_corrupt` is not "keep".
         """
-        count = len(self.index)
-        with self._named():
-            numbers = frame_numbers.many(indices, count)
+        numbers = self._find(frame_numbers.many, indices, len(self.index))
         return self._fetch(numbers, out)
 
     def get_frames_in_range(
@@ -169,10 +167,7 @@ class FrameAccess(ABC):
                 the last frame on.
             UnsupportedError: the stream does not tell when its frames are shown.
         """
-        times = self.index.times
-        with self._named():
-            number = times.at(seconds)
-        return self._fetch_one(number, out)
+        return self._fetch_one(self._find(self.index.times.at, seconds), out)
 
     def get_frames_played_at(
         self, seconds: Iterable[SupportsFloat], *, out: object = None
@@ -186,10 +181,7 @@ class FrameAccess(ABC):
         Raises:
             IndexError: a time at which no frame is shown.
         """
-        times = self.index.times
-        with self._named():
-            numbers = times.at_each(seconds)
-        return self._fetch(numbers, out)
+        return self._fetch(self._find(self.index.times.at_each, seconds), out)
 
     def get_frames_played_in_range(
         self,
@@ -213,10 +205,8 @@ class FrameAccess(ABC):
         Raises:
             ValueError: the times are out of order or of range.
         """
-        times = self.index.times
-        with self._named():
-            numbers = times.between(start_seconds, stop_seconds, fps)
-        return self._fetch(numbers, out)
+        between = self.index.times.between
+        return self._fetch(self._find(between, start_seconds, stop_seconds, fps), out)
 
     def get_all_frames(
         self, fps: SupportsFloat | None = None, *, out: object = None
@@ -297,11 +287,10 @@ class FrameAccess(ABC):
             run._bar = bar(total=len(found), unit="frame")
         return run
 
-    @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        """What is out of range is told with the file's name."""
+    def _find(self, find: Callable[..., _Found], *wanted: Any) -> _Found:
+        """Which frames are meant; what is out of range is told with the file's name."""
         try:
-            yield
+            return find(*wanted)
         except (IndexError, ValueError) as error:
             if type(error) not in (IndexError, ValueError):
                 raise  # of the caller's own iterable

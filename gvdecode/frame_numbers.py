@@ -55,12 +55,12 @@ def many(values: Iterable[Any], count: int) -> Numbers:
     """The numbers of a list, a range, an array or a CPU tensor, in its order."""
     if isinstance(values, (str, bytes, bytearray)):
         raise _not_a_number(type(values).__name__)
-    if not (hasattr(values, "__array__") or is_iterable(values)):
-        raise TypeError(
-            "indices must be frame numbers, as in a list, got "
-            f"{type(values).__name__}; get_frame_at takes one"
-        )
     if not hasattr(values, "__array__"):
+        if not is_iterable(values):
+            raise TypeError(
+                "indices must be frame numbers, as in a list, got "
+                f"{type(values).__name__}; get_frame_at takes one"
+            )
         return np.array([one(value, count) for value in values], dtype=np.int64)
     array: NDArray[Any] = np.asarray(values)
     if array.ndim != 1:

@@ -81,8 +81,9 @@ def decode_many(
             f"sources must be several, as in a list, got one {type(sources).__name__}"
         )
     arguments.choice("on_error", on_error, ("raise", "skip"))
-    if isinstance(options.get("protocols"), Iterator):
-        options["protocols"] = [*options["protocols"]]  # for every source
+    for name, value in options.items():
+        if isinstance(value, Iterator):  # for every source
+            options[name] = [*value]
     # "cuda" is the current GPU of this thread, not of those that open.
     options["device"] = _settle(options).device
     check_gpu(options["device"])

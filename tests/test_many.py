@@ -328,6 +328,14 @@ def test_a_wrong_option_is_told_by_the_call(
         gvdecode.decode_many([], **{"batch_size": 4} | options)
 
 
+def test_an_option_that_can_be_read_once_is_every_source_s(
+    clips: Clips, device: str
+) -> None:
+    paths = [clips.path("h264.mp4")] * 2
+    run = many(paths, 99, device, crop=iter((0, 0, 64, 96)), protocols=iter(["file"]))
+    assert [item.batch.shape[2:] for item in run] == [(64, 96)] * 2
+
+
 def test_one_source_is_no_list_of_sources(clips: Clips) -> None:
     path = clips.path("h264.mp4")
     for source in (path, str(path), b"bytes"):
