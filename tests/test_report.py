@@ -66,6 +66,15 @@ def test_what_is_not_there_is_named_and_has_no_section(
     ]
 
 
+def test_another_gpu_s_figures_are_a_gpu_s(report: Any, results: Path) -> None:
+    (results / "convert-h100.json").rename(results / "convert-h200.json")
+    made = report.Report(results)
+    assert "convert" not in "".join(made.missing())
+    convert = made.page().split("## The conversion alone")[1].split("\n## ")[0]
+    assert "### On an H200" in convert
+    assert "### On an H100" not in convert
+
+
 def test_where_another_is_faster_the_tables_say_so(report: Any, results: Path) -> None:
     from benchmarks.report import readme
 
