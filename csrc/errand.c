@@ -12,7 +12,8 @@ struct gvd_errand {
     pthread_cond_t over;
     // Guarded by lock.
     bool done;
-    bool left; // before it was done
+    bool taken; // what it returned was
+    bool left;  // before that
     int status;
     gvd_error error;
 };
@@ -65,7 +66,8 @@ int gvd_errand_start(const gvd_errand_params *params, gvd_errand **out,
     return GVD_OK;
 }
 
-int gvd_errand_wait(gvd_errand *errand, int timeout_ms, gvd_error *err)
+bool gvd_errand_wait(gvd_errand *errand, int timeout_ms, int *status,
+                     gvd_error *err)
 {
     gvd_errand *e = errand;
     const double start = gvd_seconds();
@@ -73,11 +75,13 @@ int gvd_errand_wait(gvd_errand *errand, int timeout_ms, gvd_error *err)
     pthread_mutex_lock(&e->lock);
     while (!e->done && in_time)
         in_time = gvd_wait(&e->over, &e->lock, start, timeout_ms);
-    const int rc = e->done ? e->status : GVD_AGAIN;
-    if (e->done && rc < 0 && err)
+    const bool done = e->taken = e->done;
+    if (done)
+        *status = e->status;
+    if (done && e->status < 0 && err)
         *err = e->error;
     pthread_mutex_unlock(&e->lock);
-    return rc;
+    return done;
 }
 
 void gvd_errand_leave(gvd_errand **errand)
@@ -87,7 +91,7 @@ void gvd_errand_leave(gvd_errand **errand)
     if (!e)
         return;
     pthread_mutex_lock(&e->lock);
-    e->left = !e->done;
+    e->left = !e->taken;
     pthread_mutex_unlock(&e->lock);
     drop(e);
 }

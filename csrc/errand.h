@@ -4,6 +4,8 @@
 // Thread-safety: none; the errand belongs to the thread that started it.
 #pragma once
 
+#include <stdbool.h>
+
 #include "status.h"
 
 typedef struct gvd_errand gvd_errand;
@@ -19,6 +21,7 @@ typedef struct gvd_errand_params {
 // When it fails, the context is still the caller's.
 int gvd_errand_start(const gvd_errand_params *params, gvd_errand **out,
                      gvd_error *err);
-// What the call returned, or GVD_AGAIN while it runs after timeout_ms.
-int gvd_errand_wait(gvd_errand *errand, int timeout_ms, gvd_error *err);
+// True with what the call returned; false while it runs after timeout_ms.
+bool gvd_errand_wait(gvd_errand *errand, int timeout_ms, int *status,
+                     gvd_error *err);
 void gvd_errand_leave(gvd_errand **errand);

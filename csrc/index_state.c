@@ -110,7 +110,7 @@ int gvd_index_from_state(const gvd_index_state *state, gvd_index **out,
     if (s->packet_count > UINT32_MAX ||
         s->duration_count > GVD_INDEX_DURATIONS || s->trust < 0 ||
         s->trust > GVD_TRUST_NOTHING || !has_sound_jobs(s) ||
-        !has_sound_packets(s))
+        !has_sound_packets(s) || (s->frame_count > 0 && s->job_count == 0))
         return gvd_fail(err, GVD_ERR_ARGUMENT, "it is no sound index");
     gvd_index *x = calloc(1, sizeof *x);
     if (!x)

@@ -69,7 +69,7 @@ static int64_t count_batch_bytes(const gvd_pass *pass, int64_t frames_ahead,
     int64_t frames = pass->batch_size;
     if (frames_ahead > 0 && frames_ahead < frames)
         frames = frames_ahead;
-    return frames * gvd_batch_frame_bytes(pass->reader, media);
+    return gvd_bytes_times(gvd_batch_frame_bytes(pass->reader, media), frames);
 }
 
 static int create_scheduler(gvd_pass *pass, gvd_error *err)

@@ -43,8 +43,10 @@ static int next_decoded(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
     for (;;) {
         gvd_frame *frame = NULL;
         int rc = gvd_scheduler_next(p->scheduler, timeout_ms, &frame, err);
-        if (rc == GVD_EOF || rc == GVD_ERR_DECODE)
+        if (rc == GVD_EOF)
             return gvd_request_fail_missing(p->request, err);
+        if (rc == GVD_ERR_DECODE)
+            return gvd_request_fail_broken(p->request, err);
         if (rc == GVD_OK)
             rc = gvd_request_accept(p->request, frame, out, err);
         if (rc == GVD_OK) {

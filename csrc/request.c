@@ -360,3 +360,10 @@ int gvd_request_fail_missing(const gvd_request *request, gvd_error *err)
                     "in order goes on without it",
                     (long long)request->items[request->delivered].number);
 }
+
+int gvd_request_fail_broken(const gvd_request *request, gvd_error *err)
+{
+    gvd_error_prefix(err, "frame %lld cannot be decoded: ",
+                     (long long)request->items[request->delivered].number);
+    return GVD_ERR_DECODE;
+}

@@ -72,3 +72,5 @@ bool gvd_request_is_over(const gvd_request *request);
 
 // What to say when the decoder ended before.
 int gvd_request_fail_missing(const gvd_request *request, gvd_error *err);
+// The same where err says already why nothing comes.
+int gvd_request_fail_broken(const gvd_request *request, gvd_error *err);

@@ -60,6 +60,9 @@ bool gvd_media_read_header(const AVFormatContext *format)
                                     (size_t)codec->extradata_size))
             return false;
         codec->format = AV_PIX_FMT_YUV420P;
+        // For packets whose duration the container leaves out.
+        if (stream->r_frame_rate.num <= 0)
+            format->streams[i]->r_frame_rate = stream->avg_frame_rate;
     }
     return true;
 }

@@ -55,7 +55,11 @@ int gvd_source_seek(gvd_source *source, const gvd_source_mark *mark,
     gvd_source *s = source;
     AVRational base = s->av_stream->time_base;
     int64_t second = base.num > 0 ? base.den / base.num : 0;
-    const int64_t times[] = {mark->pts, mark->dts, mark->dts - 2 * second};
+    int64_t earlier = GVD_NO_PTS;
+    if (mark->dts == GVD_NO_PTS ||
+        __builtin_sub_overflow(mark->dts, 2 * second, &earlier))
+        earlier = GVD_NO_PTS;
+    const int64_t times[] = {mark->pts, mark->dts, earlier};
     if (s->next_ordinal == mark->ordinal)
         return GVD_OK;
     gvd_limit_begin(&s->limit);

@@ -26,6 +26,17 @@ void gvd_error_prefix(gvd_error *err, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->text)
-        snprintf(err->text + n, sizeof err->text - (size_t)n, "%s", rest);
+    // A long name is cut: what went wrong is worth more.
+    static const char cut[] = "...: ";
+    const size_t words = strnlen(rest, sizeof rest / 2);
+    const size_t room = sizeof err->text - 1 - words;
+    size_t end = n > 0 ? (size_t)n : 0;
+    if (end > room) {
+        end = room - strlen(cut);
+        while (end > 0 && (err->text[end] & 0xc0) == 0x80) // within a letter
+            end--;
+        memcpy(err->text + end, cut, sizeof cut);
+        end += strlen(cut);
+    }
+    snprintf(err->text + end, sizeof err->text - end, "%s", rest);
 }

@@ -25,11 +25,18 @@ void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape)
     }
 }
 
+int64_t gvd_bytes_times(int64_t bytes, int64_t count)
+{
+    int64_t product;
+    bool over = __builtin_mul_overflow(bytes, count, &product);
+    return over || product > GVD_BYTES_MAX ? GVD_BYTES_MAX : product;
+}
+
 int64_t gvd_array_bytes(enum gvd_dtype dtype, int ndim, const int64_t *shape)
 {
     int64_t bytes = gvd_dtype_bytes(dtype);
     for (int i = 0; i < ndim; i++)
-        bytes *= shape[i];
+        bytes = gvd_bytes_times(bytes, shape[i]);
     return bytes;
 }
 

@@ -70,6 +70,10 @@ void gvd_tensor_unref(gvd_tensor **tensor);
 // Sets shape and the strides of a C-contiguous array.
 void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape);
 
+// More than any machine has; a few of them can be added up.
+#define GVD_BYTES_MAX ((int64_t)1 << 60)
+// No more than that, whatever is asked for.
+int64_t gvd_bytes_times(int64_t bytes, int64_t count);
 int64_t gvd_array_bytes(enum gvd_dtype dtype, int ndim, const int64_t *shape);
 int64_t gvd_tensor_bytes(const gvd_tensor *tensor);
 bool gvd_tensor_is_contiguous(const gvd_tensor *tensor);

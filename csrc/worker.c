@@ -59,7 +59,7 @@ static bool distrusts(gvd_worker *w)
     gvd_scheduler *s = w->scheduler;
     pthread_mutex_lock(&s->lock);
     bool distrusted =
-        s->no_backend || w->job->inexact_start ||
+        !w->session || s->no_backend || w->job->inexact_start ||
         (s->jobs_redone >= 2 && s->jobs_redone * 2 > s->jobs_done);
     pthread_mutex_unlock(&s->lock);
     return distrusted && s->params.fallback;
@@ -287,6 +287,19 @@ static bool fits_locked(gvd_scheduler *s, const gvd_job *job)
     return fits;
 }
 
+// Whose session failed may get no other, while those who have one wait for
+// room: longer jobs fill it, and the first one of all waits. The fallback does
+// it then.
+static bool is_stranded_locked(const gvd_scheduler *s)
+{
+    const gvd_job *job = s->head;
+    while (job && job->state == GVD_JOB_DONE)
+        job = job->next;
+    return s->params.longest_first && s->params.fallback && job &&
+           job->state == GVD_JOB_WAITING && job->packet_count > 0 &&
+           s->running_jobs > 0;
+}
+
 // The budget of all readings has not let this one begin yet.
 static bool is_unclaimed_locked(const gvd_scheduler *s)
 {
@@ -305,7 +318,8 @@ void *gvd_worker_main(void *worker)
         // The first worker opens its session while the first packet is read.
         bool ready =
             (job ? fits_locked(s, job) : s->sessions == 0 && !s->fed) &&
-            (w->session || s->no_backend || open_session_locked(w));
+            (w->session || s->no_backend || open_session_locked(w) ||
+             is_stranded_locked(s));
         // The lock was given up to open a session: look again.
         job = ready && !s->aborted ? next_job_locked(s) : NULL;
         if (!job || !fits_locked(s, job)) {

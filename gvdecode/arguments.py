@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import math
 import operator
 import os
 import re
@@ -168,7 +169,10 @@ def seconds(name: str, value: SupportsFloat | None) -> float:
         return 0.0
     if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be None or seconds, got {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not 0 < number < 1e9:
         raise ValueError(f"{name} must be above 0 seconds, got {number}")
     return number

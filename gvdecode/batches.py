@@ -51,7 +51,8 @@ class Batches(Closing, Iterator[FrameBatch]):
             item = self._core.next_batch()
         except KeyboardInterrupt:
             raise  # nothing is lost: the next call goes on
-        except BaseException:
+        except BaseException as error:
+            self._over = not isinstance(error, ClosedError)
             self.close()
             if _ending and threading.current_thread() is not threading.main_thread():
                 raise SystemExit from None  # ends a daemon thread without a word

@@ -76,7 +76,12 @@ def decode_many(
         UnsupportedError: `device` is a GPU that is not there, or `progress` without
             tqdm.
     """
-    if isinstance(sources, (str, bytes, bytearray, os.PathLike)):
+    one = (str, bytes, bytearray, memoryview, os.PathLike)
+    if (
+        isinstance(sources, one)
+        or hasattr(sources, "read")
+        or str(getattr(sources, "dtype", "")).endswith("uint8")
+    ):
         raise TypeError(
             f"sources must be several, as in a list, got one {type(sources).__name__}"
         )

@@ -7,6 +7,7 @@ from typing import NamedTuple, SupportsIndex
 
 from gvdecode import _core, arguments
 from gvdecode.settings import check_gpu
+from gvdecode.times import real
 
 __all__ = ["MemoryUsage", "memory_usage", "set_memory_limit"]
 
@@ -52,7 +53,7 @@ def set_memory_limit(
     number = 0
     if limit is not None:
         number = arguments.integer("limit", limit, 1, 2**62)
-    seconds = float(patience)
+    seconds = real("patience", patience)
     if math.isnan(seconds) or seconds < 0:
         raise ValueError(f"patience must be 0 or more seconds, got {patience}")
     _core.set_memory_limit(*_device(device), number, seconds)

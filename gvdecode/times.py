@@ -42,6 +42,8 @@ def real(name: str, value: SupportsFloat) -> float:
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
     try:
         return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float64") from None
     except (TypeError, ValueError) as error:  # arrays of several numbers
         raise TypeError(f"{name} must be a number: {error}") from None
 
@@ -51,6 +53,14 @@ def frame_rate(value: SupportsFloat) -> float:
     if not 0 < fps < math.inf:
         raise ValueError(f"fps must be above 0 and finite, got {fps}")
     return fps
+
+
+def _count(seconds: float, fps: float) -> float:
+    """How many times a rate gives; those of no video are more than a billion."""
+    count = seconds * fps
+    if count > 1e9:
+        raise ValueError(f"fps {fps} gives {count:.3g} times in {seconds:.6g} s")
+    return count
 
 
 class Times:
@@ -95,7 +105,8 @@ class Times:
         if first == last:
             return np.empty(0, dtype=np.int64)
         if rate is not None:
-            return self._shown(first + np.arange(round((last - first) * rate)) / rate)
+            count = round(_count(last - first, rate))
+            return self._shown(first + np.arange(count) / rate)
         behind = int(np.searchsorted(self._begins, last, side="left"))
         return np.arange(int(self._shown(first)), behind, dtype=np.int64)
 
@@ -111,8 +122,9 @@ class Times:
         rate = frame_rate(fps)
         if not len(self._begins):
             return np.empty(0, dtype=np.int64)
-        most = math.ceil((self.end - self.begin) * rate) + 1
-        times = self.begin + np.arange(most) / rate
+        most = math.ceil(_count(self.end - self.begin, rate)) + 1
+        with np.errstate(over="ignore"):  # the second one may never come
+            times = self.begin + np.arange(most) / rate
         return self._shown(times[times < self.end])
 
     def _shown(self, times: Any) -> Numbers:

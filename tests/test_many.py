@@ -1,6 +1,7 @@
 """Many decoders at once: all of them right, none of them starved, bounded."""
 
 import hashlib
+import io
 import itertools
 import logging
 import math
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import MIXED, Clips, Opener, count_tasks, digest
 
@@ -338,7 +340,9 @@ def test_an_option_that_can_be_read_once_is_every_source_s(
 
 def test_one_source_is_no_list_of_sources(clips: Clips) -> None:
     path = clips.path("h264.mp4")
-    for source in (path, str(path), b"bytes"):
+    bytes_of = memoryview(b"bytes")
+    sources = (path, str(path), b"bytes", bytes_of, np.frombuffer(bytes_of, np.uint8))
+    for source in (*sources, io.BytesIO(b"bytes")):
         with pytest.raises(TypeError, match="sources must be several"):
             gvdecode.decode_many(source, 4)  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -313,6 +314,60 @@ def test_read_that_waits_holds_up_nobody(clips: Clips) -> None:
 
 
 # --- limits, and files that grow ---
+
+
+class Slow(Seeks):
+    """Every read takes a while and gives little."""
+
+    def read(self, size: int) -> bytes:
+        time.sleep(0.02)
+        return super().read(min(size, 4096))
+
+
+def test_an_index_that_takes_long_to_find(clips: Clips) -> None:
+    video = gvdecode.VideoDecoder(
+        Slow(clips.path("h264.ts").read_bytes()), device="cpu"
+    )
+    assert len(video) == 60
+    assert video[-1].number == 59
+
+
+LEAVES = """
+import gc, gvdecode, signal, sys, time, weakref
+
+class Slow:
+    def __init__(self):
+        self.file = open(sys.argv[1], "rb")
+    def read(self, size):
+        time.sleep(0.1)
+        return self.file.read(size)
+    def seek(self, *place):
+        return self.file.seek(*place)
+
+def late(*_):
+    time.sleep(1.5)  # what it interrupts is done meanwhile
+    raise KeyboardInterrupt
+
+source = Slow()
+alive = weakref.ref(source)
+signal.signal(signal.SIGALRM, late)
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try:
+    gvdecode.VideoDecoder(source, device="cpu")
+except KeyboardInterrupt:
+    del source
+end = time.monotonic() + 5
+while alive() and time.monotonic() < end:
+    gc.collect()
+    time.sleep(0.01)
+assert not alive()
+"""
+
+
+def test_an_open_that_ends_while_it_is_left_is_let_go_of(clips: Clips) -> None:
+    command = [sys.executable, "-c", LEAVES, str(clips.path("h264.mp4"))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])

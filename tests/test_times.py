@@ -1,10 +1,13 @@
 """Seconds: how they are computed, and which frames they mean."""
 
 import math
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MEDIA, Opener
+from conftest import MEDIA, Clips, Opener
 
 import gvdecode
 from gvdecode.times import NO_PTS, Times, seconds, seconds_of
@@ -221,6 +224,21 @@ def test_raw_streams_count_frames_at_their_rate(opened: Opener) -> None:
     begins = [frame.pts_seconds for frame in video]
     np.testing.assert_allclose(np.diff(begins), 0.04, rtol=1e-6)
     assert video.index.pts_seconds.tolist() == begins
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg here")
+def test_durations_that_fragments_leave_out(clips: Clips, tmp_path: Path) -> None:
+    path = tmp_path / "fragments.mp4"
+    copy = ["-c", "copy", "-movflags", "empty_moov+frag_keyframe", str(path)]
+    command = ["ffmpeg", "-v", "error", "-i", str(clips.path("hevc.mp4")), *copy]
+    subprocess.run(command, check=True)
+    whole = gvdecode.VideoDecoder(clips.path("hevc.mp4"), device="cpu")
+    parts = gvdecode.VideoDecoder(path, device="cpu")
+    assert [f.duration * f.time_base for f in parts] == [
+        f.duration * f.time_base for f in whole
+    ]
+    assert parts.get_frame_played_at(parts[-1].pts_seconds).number == 59
+    assert len(parts.get_all_frames(fps=25)) == len(whole.get_all_frames(fps=25))
 
 
 JITTER = MEDIA / "quirks" / "pts_test_video.mkv"

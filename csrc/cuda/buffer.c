@@ -186,9 +186,8 @@ int gvd_buffer_mark(gvd_buffer *buffer, CUstream stream, gvd_error *err)
     return CU(err, buffer->gpu->drv->cuEventRecord(buffer->event, stream));
 }
 
-static int remember(gvd_buffer *b, CUstream stream)
+static void remember(gvd_buffer *b, CUstream stream)
 {
-    int rc = GVD_OK;
     pthread_mutex_lock(&b->lock);
     int at = 0;
     while (at < b->user_count && b->users[at] != stream)
@@ -196,9 +195,8 @@ static int remember(gvd_buffer *b, CUstream stream)
     if (at == b->user_count && at < GVD_MAX_USERS)
         b->users[b->user_count++] = stream;
     else if (at == GVD_MAX_USERS)
-        rc = GVD_ERR_UNSUPPORTED;
+        b->more_users = true;
     pthread_mutex_unlock(&b->lock);
-    return rc;
 }
 
 int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err)
@@ -208,12 +206,10 @@ int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err)
     if (rc < 0)
         return rc;
     rc = gvd_gpu_check_stream(gpu, stream, err);
-    if (rc == GVD_OK && remember(buffer, stream) < 0)
-        rc = gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                      "one array can be used on %d streams at most",
-                      GVD_MAX_USERS);
-    if (rc == GVD_OK)
+    if (rc == GVD_OK) {
+        remember(buffer, stream);
         rc = CU(err, gpu->drv->cuStreamWaitEvent(stream, buffer->event, 0));
+    }
     gvd_gpu_pop(gpu);
     return rc;
 }
@@ -259,7 +255,10 @@ void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream)
         else
             drv->cuCtxSynchronize(); // a stream that cannot be asked
     }
+    if (buffer->more_users)
+        drv->cuCtxSynchronize();
     buffer->user_count = 0;
+    buffer->more_users = false;
 }
 
 void gvd_buffer_put(gvd_buffer **buffer)

@@ -29,6 +29,7 @@ struct gvd_buffer {
     // with them must be over before the memory is used again.
     CUstream users[GVD_MAX_USERS];
     int user_count;
+    bool more_users; // than are named: all streams must be over
 };
 
 // At least `bytes`, or with 0 a buffer for its event alone; what `stream` does

@@ -115,6 +115,7 @@ static int create_gpu(int index, gvd_gpu **out, gvd_error *err)
     gpu->drv = drv;
     gpu->index = index;
     pthread_mutex_init(&gpu->lock, NULL);
+    pthread_mutex_init(&gpu->launching, NULL);
     rc = fill_gpu(gpu, err);
     if (rc < 0) {
         free(gpu);
@@ -155,6 +156,8 @@ int gvd_gpu_push(gvd_gpu *gpu, gvd_error *err)
     enum {
         MODE_RELAXED = 2,
     };
+    if (!gvd_driver_get(err)) // of a process that was forked
+        return GVD_ERR_UNSUPPORTED;
     int rc = CU(err, gpu->drv->cuCtxPushCurrent(gpu->context));
     if (rc < 0)
         return rc;

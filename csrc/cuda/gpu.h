@@ -38,6 +38,10 @@ typedef struct gvd_gpu {
     CUstream copy_stream;    // uploads and downloads
     CUstream release_stream; // waits for the last users of what is released
 
+    // Held while frames are waited for, used and marked as used: of two streams
+    // that use one frame the second waits for the first.
+    pthread_mutex_t launching;
+
     pthread_mutex_t lock;
     // Guarded by lock.
     CUVIDDECODECAPS caps[GVD_MAX_CAPS];

@@ -391,12 +391,14 @@ int gvd_launch_convert(const gvd_launch *launch, gvd_conversion *conversion,
 {
     const bool plain = conversion->arithmetic == GVD_ARITHMETIC_BYTES;
     const int n = count_alike(frames, count);
+    pthread_mutex_lock(&launch->gpu->launching);
     int rc = wait_for(launch, frames, n, err);
     if (rc == GVD_OK)
         rc = plain ? launch_plain(launch, conversion, frames, n, err)
                    : launch_any(launch, conversion, frames, n, err);
     if (rc == GVD_OK)
         rc = mark_used(launch, frames, n, err);
+    pthread_mutex_unlock(&launch->gpu->launching);
     return rc < 0 ? rc : n;
 }
 
@@ -415,11 +417,13 @@ int gvd_launch_gather(const gvd_launch *launch, int64_t bytes,
     const int64_t block = (int64_t)GVD_GATHER_THREADS * GVD_GATHER_BYTES;
     const unsigned grid[] = {(unsigned)((bytes + block - 1) / block),
                              (unsigned)n, 1};
+    pthread_mutex_lock(&launch->gpu->launching);
     int rc = wait_for(launch, frames, n, err);
     if (rc == GVD_OK)
         rc = start(launch, GVD_KERNEL_GATHER, grid,
                    (const unsigned[]){GVD_GATHER_THREADS, 1}, &params, err);
     if (rc == GVD_OK)
         rc = mark_used(launch, frames, n, err);
+    pthread_mutex_unlock(&launch->gpu->launching);
     return rc < 0 ? rc : n;
 }

@@ -26,19 +26,19 @@ int gvd_py_may_wait(gvd_py_state *state, const gvd_reader *reader, double start,
     return -1;
 }
 
-// GVD_AGAIN with an exception set.
-static int wait_errand(gvd_py_state *state, gvd_errand *errand,
-                       const gvd_reader *reader, gvd_error *err)
+// False with an exception set.
+static bool wait_errand(gvd_py_state *state, gvd_errand *errand,
+                        const gvd_reader *reader, int *rc, gvd_error *err)
 {
     const double start = gvd_seconds();
     for (;;) {
         PyThreadState *thread = PyEval_SaveThread();
-        int rc = gvd_errand_wait(errand, SLICE_MS, err);
+        bool done = gvd_errand_wait(errand, SLICE_MS, rc, err);
         PyEval_RestoreThread(thread);
-        if (rc != GVD_AGAIN)
-            return rc;
+        if (done)
+            return true;
         if (gvd_py_may_wait(state, reader, start, GRACE_SECONDS) < 0)
-            return GVD_AGAIN;
+            return false;
     }
 }
 
@@ -55,9 +55,11 @@ bool gvd_py_wait(gvd_py_state *state, const gvd_errand_params *call,
     *rc = gvd_errand_start(call, &errand, err);
     if (*rc < 0)
         return true;
-    *rc = wait_errand(state, errand, reader, err);
+    const bool done = wait_errand(state, errand, reader, rc, err);
+    PyThreadState *thread = PyEval_SaveThread(); // it may release the context
     gvd_errand_leave(&errand);
-    return *rc != GVD_AGAIN;
+    PyEval_RestoreThread(thread);
+    return done;
 }
 
 // --- a reader's calls ---

@@ -216,9 +216,10 @@ static void test_an_errand_tells_what_came_of_it(void)
         gvd_error err;
         atomic_store(&c.held, true);
         gvd_errand *errand = start(&c);
-        REQUIRE(gvd_errand_wait(errand, 5, &err) == GVD_AGAIN);
+        int rc = GVD_AGAIN;
+        REQUIRE(!gvd_errand_wait(errand, 5, &rc, &err));
         atomic_store(&c.held, false);
-        int rc = gvd_errand_wait(errand, -1, &err);
+        REQUIRE(gvd_errand_wait(errand, -1, &rc, &err));
         REQUIRE(rc == (fails ? GVD_ERR_OPEN : GVD_EOF));
         REQUIRE(!fails || strstr(err.text, "it failed"));
         gvd_errand_leave(&errand);

@@ -280,6 +280,57 @@ static void test_enough_sessions(void)
     }
 }
 
+static int second_idle(fake *f, int nth, bool may_create)
+{
+    (void)f;
+    return nth < 2 || may_create ? GVD_OK : GVD_AGAIN;
+}
+
+// The first of three jobs fails in the first session while the longest, the
+// last one, fills the memory from the second: the one between has no session.
+static void test_what_is_asked_for_first_is_not_left_behind(void)
+{
+    const gop_style style = {.gops = 3, .max_length = 40, .max_b = 0};
+    gvd_backend costly = fake_checked;
+    costly.open_seconds = 100;
+    costly.pixels_per_second = 1e9;
+    int tried = 0;
+    for (uint64_t seed = 0; tried < 3; seed++) {
+        fake f;
+        fake_init(&f, &style, seed);
+        int begins[4] = {0}, keys = 0;
+        for (int i = 0; i < f.gops.count; i++)
+            if (f.gops.list[i].key && keys < 3)
+                begins[keys++] = i;
+        begins[3] = f.gops.count;
+        const int between = begins[2] - begins[1], last = begins[3] - begins[2];
+        if (begins[1] > 12 && between > 12 && last > between + 7) {
+            tried++;
+            test_begin("longest first", seed, 10);
+            f.open = second_idle;
+            f.stream.media.header_frames = f.gops.count;
+            f.faults[3] = FAKE_ERROR;
+            f.gate_at = 2;
+            gvd_scheduler_params params = drive_params(&f, true, 2);
+            params.backend = &costly;
+            params.longest_first = true;
+            params.memory_limit = (last / 2 + 2) * FAKE_FRAME_BYTES;
+            gvd_scheduler *s = start(&params);
+            gvd_stats stats = {0};
+            for (int i = 0; stats.bytes_held < params.memory_limit && i < 300;
+                 i++) {
+                usleep(1000);
+                gvd_scheduler_stats(s, &stats);
+            }
+            atomic_store(&f.gate_open, true);
+            seen got = drain(s, &f, 9);
+            REQUIRE(got.status == GVD_EOF && got.frames == f.gops.count);
+            stop(&s, &f);
+        }
+        fake_free(&f);
+    }
+}
+
 int main(void)
 {
     test_no_session_at_all();
@@ -291,6 +342,7 @@ int main(void)
     test_sessions_are_created_one_after_the_other();
     test_no_session_is_created_for_nothing();
     test_enough_sessions();
+    test_what_is_asked_for_first_is_not_left_behind();
     puts("sessions: ok");
     return 0;
 }
