@@ -62,3 +62,17 @@ def test_no_batch_is_seen_through_another(opened: Opener, device: str) -> None:
         run.close()
     torch.cuda.synchronize()
     assert found.tolist() == wanted
+
+
+def test_more_streams_than_are_told_apart(opened: Opener, device: str) -> None:
+    if device == "cpu":
+        pytest.skip("about the GPU's streams")
+    if not torch.cuda.is_available():
+        pytest.skip("this torch uses no GPU")
+    video = opened("h264.mp4", dtype="float32")
+    batch = video.get_frames_at([3, 40])
+    expected = torch.from_dlpack(batch).cpu()
+    for stream in [torch.cuda.Stream() for _ in range(32)]:
+        with torch.cuda.stream(stream):
+            for one in (batch, video.get_frames_at([3, 40])):
+                assert torch.equal(torch.from_dlpack(one).cpu(), expected)
