@@ -89,8 +89,13 @@ def source(value: object) -> Source:
             raise ValueError(f"{value}: a file: URL must be of this machine")
         return Source(_unquote(slash + path), False)
     if isinstance(value, (str, os.PathLike)):
-        return Source(os.fsencode(value), False)
+        return Source(_absolute(os.fsencode(value)), False)
     return _object_source(value)
+
+
+def _absolute(path: bytes) -> bytes:
+    """The same file still where the working directory is another one."""
+    return os.path.join(os.getcwdb(), path) if path else path
 
 
 def _names_a_file(value: bytes) -> bool:

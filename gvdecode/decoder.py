@@ -191,6 +191,8 @@ class VideoDecoder(Closing, FrameAccess):
         }
         settled = settle(self._arguments)
         self._source = arguments.source(source)
+        if self._source.data is None:
+            self._arguments["source"] = self._source.name
         self._settings = settled
         self._output = settled.output
         self._metadata: VideoMetadata | None = None

@@ -226,7 +226,11 @@ class Frame(_Pixels):
 
     @property
     def number(self) -> int | None:
-        """Which it is in presentation order, from 0; None where that is not known."""
+        """Which it is in presentation order, from 0; None where that is not known.
+
+        Reading in order counts the frames that come: behind packets that gave none
+        (`stats.lost_packets`) it is less than the number to ask for.
+        """
         return self._frame.number
 
     @property
@@ -261,7 +265,11 @@ class Frame(_Pixels):
 
     @property
     def corrupt(self) -> bool:
-        """Whether the decoder concealed damage in it."""
+        """Whether the decoder concealed damage in it.
+
+        On the CPU, damage in a frame that was asked for by number may go untold with
+        `on_corrupt="keep"`, never with "raise" or "skip".
+        """
         return self._frame.corrupt
 
     @property
