@@ -14,6 +14,18 @@
 #include "cuda/info.h"
 #include "scan.h"
 
+static int check_file(const gvd_reader *reader, gvd_error *err)
+{
+    if (!reader->file.known)
+        return GVD_OK;
+    const gvd_file_id now = gvd_file_id_of(reader->params.url);
+    if (!gvd_file_id_differs(&now, &reader->file))
+        return GVD_OK;
+    return gvd_fail(err, GVD_ERR_OPEN,
+                    "another file has this name since it was opened; open a "
+                    "decoder of that one");
+}
+
 static int open_source(const gvd_reader *reader, bool full_probe,
                        gvd_source **out, gvd_error *err)
 {
@@ -31,8 +43,12 @@ static int open_source(const gvd_reader *reader, bool full_probe,
         .stopped = &reader->stopped,
     };
     int rc = gvd_source_open(&params, out, err);
-    if (rc < 0)
+    if (rc == GVD_OK)
+        rc = check_file(reader, err);
+    if (rc < 0) {
+        gvd_source_close(out);
         gvd_error_prefix(err, "%s: ", reader->params.url);
+    }
     return rc;
 }
 
@@ -179,6 +195,8 @@ int gvd_reader_open(gvd_reader *reader, gvd_error *err)
     if (rc < 0)
         return rc;
     copy_facts(r);
+    if (!r->params.input)
+        r->file = gvd_file_id_of(r->params.url);
     rc = choose_backend(r, err);
     if (rc < 0)
         gvd_error_prefix(err, "%s: ", r->params.url);

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "conversion.h"
+#include "file_id.h"
 #include "frame_cache.h"
 #include "reader.h"
 #include "ref.h"
@@ -22,6 +23,7 @@ struct gvd_reader {
     bool seekable;    // the source can be opened again
     const char *once; // or what it is that can be read only once
     pid_t process;    // that it was opened in
+    gvd_file_id file; // that was opened
     gvd_rational time_base;
     enum gvd_orientation orientation; // that frames are given in
     gvd_frame_cache cache;            // of requests, unless they are native

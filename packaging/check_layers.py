@@ -15,7 +15,7 @@ from pathlib import Path
 # may include another, all may include the lines before. An entry is a regular
 # expression over the path in csrc/ without its suffix.
 LAYERS: list[list[str]] = [
-    [r"status|ref|log|thread|stats|limit|input|errand|memory|crowd|savings"],
+    [r"status|ref|log|thread|stats|limit|input|errand|file_id|memory|crowd|savings"],
     [r"frame|tensor|packet|media|plane|host_copy|output"],
     [r"bits|nal\w*|plan|timeline|index\w*|request|yuv|pixels|axis|conversion"],
     [r"av"],

@@ -3,8 +3,6 @@
 import gc
 import io
 import os
-import pickle
-import shutil
 import subprocess
 import sys
 import threading
@@ -456,24 +454,6 @@ def test_a_fifo_whose_writer_fails(
             read(fifo, timeout=1)
     assert time.monotonic() - start < 2
     over.set()
-
-
-def test_a_relative_path_is_of_where_it_was_opened(
-    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for folder, name in (("here", "h264.mp4"), ("there", "full_range.mp4")):
-        (tmp_path / folder).mkdir()
-        shutil.copy(clips.path(name), tmp_path / folder / "clip.mp4")
-    monkeypatch.chdir(tmp_path / "here")
-    video = gvdecode.VideoDecoder("clip.mp4", device="cpu")
-    first = next(video.batches(1)).numpy()
-    monkeypatch.chdir(tmp_path / "there")
-    again = pickle.loads(pickle.dumps(video))
-    for one in (video[0], next(video.batches(1))[0], again[0]):
-        np.testing.assert_array_equal(one.numpy(), first[0])
-    assert video.metadata.num_frames == len(video) == 60
-    with pytest.raises(gvdecode.OpenError, match=f"^{tmp_path}/there/none.mp4: "):
-        gvdecode.VideoDecoder("none.mp4")
 
 
 def test_file_urls(clips: Clips, tmp_path: Path) -> None:
