@@ -16,8 +16,6 @@
 
 static int check_file(const gvd_reader *reader, gvd_error *err)
 {
-    if (!reader->file.known)
-        return GVD_OK;
     const gvd_file_id now = gvd_file_id_of(reader->params.url);
     if (!gvd_file_id_differs(&now, &reader->file))
         return GVD_OK;

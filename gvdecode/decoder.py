@@ -27,6 +27,7 @@ from gvdecode.frames import Frame, device_name
 from gvdecode.index import SourceMark, VideoIndex, mark_of
 from gvdecode.metadata import VideoMetadata, from_media
 from gvdecode.progress import bar_class
+from gvdecode.rescan import TO_RESCAN, Rescan
 from gvdecode.settings import settle
 from gvdecode.stats import DecodeStats
 
@@ -299,9 +300,9 @@ class VideoDecoder(Closing, FrameAccess):
         if self._metadata is None:
             self._check_open()
             media = self._reader.media
-            options = {name: self._arguments[name] for name in _TO_SCAN}
+            options = {name: self._arguments[name] for name in TO_RESCAN}
             options["stream_index"] = media["stream_index"]
-            scan = _Scan(options, media["seekable"], self)
+            scan = Rescan(VideoDecoder, options, media["seekable"], self)
             self._metadata = from_media(media, self._settings.rotate, scan)
             log.drain()
         return self._metadata
@@ -465,37 +466,3 @@ class VideoDecoder(Closing, FrameAccess):
 
 def _reopen(kind: type[VideoDecoder], options: dict[str, Any]) -> VideoDecoder:
     return kind(**options)
-
-
-# How a decoder's source is opened again.
-_TO_SCAN = ("source", "timeout", "protocols", "max_pixels", "follow")
-
-
-class _Scan:
-    """Finds the index for a `VideoMetadata`, which may outlive its decoder."""
-
-    def __init__(
-        self,
-        options: dict[str, Any],
-        seekable: bool,
-        video: VideoDecoder | None = None,
-    ) -> None:
-        self._parts = (options, seekable)
-        self._video = None if video is None else weakref.ref(video)
-        self._index: VideoIndex | None = None
-
-    def __call__(self) -> VideoIndex:
-        video = self._video() if self._video else None
-        if video is not None and not (video._closed and video._index is None):
-            return video.index
-        options, seekable = self._parts
-        if not seekable:
-            name = arguments.source(options["source"]).name
-            raise UnsupportedError(f"{name}: it can be read only once")
-        if self._index is None:
-            with VideoDecoder(device="cpu", fallback="silent", **options) as again:
-                self._index = again.index
-        return self._index
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Scan, self._parts
