@@ -5,10 +5,11 @@
 #include "thread.h"
 
 void gvd_limit_init(gvd_limit *limit, double timeout,
-                    const atomic_bool *owner_stopped)
+                    const atomic_bool *owner_stopped,
+                    const atomic_bool *user_stopped)
 {
-    atomic_init(&limit->stopped, false);
     limit->owner_stopped = owner_stopped;
+    limit->user_stopped = user_stopped;
     limit->timeout = timeout;
     gvd_limit_begin(limit);
 }
@@ -18,15 +19,14 @@ void gvd_limit_begin(gvd_limit *limit)
     limit->end = limit->timeout > 0 ? gvd_seconds() + limit->timeout : INFINITY;
 }
 
-void gvd_limit_stop(gvd_limit *limit)
+static bool is_set(const atomic_bool *flag)
 {
-    atomic_store(&limit->stopped, true);
+    return flag && atomic_load(flag);
 }
 
 int gvd_limit_check(const gvd_limit *limit, gvd_error *err)
 {
-    if (atomic_load(&limit->stopped) ||
-        (limit->owner_stopped && atomic_load(limit->owner_stopped)))
+    if (is_set(limit->owner_stopped) || is_set(limit->user_stopped))
         return gvd_fail_closed(err);
     if (limit->timeout > 0 && gvd_seconds() > limit->end)
         return gvd_fail_timeout(err, limit->timeout);

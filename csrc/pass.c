@@ -23,12 +23,12 @@ void gvd_pass_abort(gvd_pass *pass)
 }
 
 // The scheduler is gone: the file may be read on by the next request.
-static void give_source(gvd_pass *p, bool aborted)
+static void give_source(gvd_pass *p)
 {
     if (!p->supplied)
         return;
     gvd_source *source = gvd_supply_free(&p->supply);
-    if (p->request && !aborted)
+    if (p->request)
         gvd_reader_give_access(p->reader, &source);
     gvd_source_close(&source);
 }
@@ -40,14 +40,12 @@ void gvd_pass_close(gvd_pass **pass)
     // In a forked child its threads do not exist and its locks may be held.
     if (!p || p->process != getpid())
         return;
-    bool over = p->request && gvd_request_is_over(p->request);
-    if (!over)
-        gvd_pass_abort(p);
+    gvd_pass_abort(p);
     if (p->assembler)
         gvd_assembler_stop(p->assembler);
     gvd_scheduler_destroy(&p->scheduler);
     gvd_assembler_destroy(&p->assembler);
-    give_source(p, !over);
+    give_source(p);
     gvd_request_free(&p->request);
     gvd_frame_unref(&p->delivery.frame);
     gvd_batch_free(&p->ready);

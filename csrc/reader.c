@@ -25,7 +25,8 @@ static int check_file(const gvd_reader *reader, gvd_error *err)
 }
 
 static int open_source(const gvd_reader *reader, bool full_probe,
-                       gvd_source **out, gvd_error *err)
+                       const atomic_bool *stopped, gvd_source **out,
+                       gvd_error *err)
 {
     gvd_source_params params = {
         .url = reader->params.url,
@@ -38,7 +39,8 @@ static int open_source(const gvd_reader *reader, bool full_probe,
         .follow = reader->params.follow,
         .low_latency = reader->params.low_latency,
         .full_probe = full_probe,
-        .stopped = &reader->stopped,
+        .owner_stopped = &reader->stopped,
+        .user_stopped = stopped,
     };
     int rc = gvd_source_open(&params, out, err);
     if (rc == GVD_OK)
@@ -53,13 +55,13 @@ static int open_source(const gvd_reader *reader, bool full_probe,
 int gvd_reader_open_plain(const gvd_reader *reader, gvd_source **out,
                           gvd_error *err)
 {
-    return open_source(reader, false, out, err);
+    return open_source(reader, false, NULL, out, err);
 }
 
-int gvd_reader_open_source(const gvd_reader *reader, gvd_source **out,
-                           gvd_error *err)
+int gvd_reader_open_source(const gvd_reader *reader, const atomic_bool *stopped,
+                           gvd_source **out, gvd_error *err)
 {
-    int rc = open_source(reader, false, out, err);
+    int rc = open_source(reader, false, stopped, out, err);
     if (rc == GVD_OK && reader->backend == &gvd_cuda)
         rc = gvd_source_use_annexb(*out, err);
     if (rc < 0)
@@ -189,7 +191,7 @@ int gvd_reader_open(gvd_reader *reader, gvd_error *err)
     gvd_reader *r = reader;
     int rc = choose_device(r, err);
     if (rc == GVD_OK)
-        rc = open_source(r, false, &r->source, err);
+        rc = open_source(r, false, NULL, &r->source, err);
     if (rc < 0)
         return rc;
     copy_facts(r);
@@ -294,7 +296,7 @@ int gvd_reader_take_source(gvd_reader *reader, gvd_source **out, gvd_error *err)
         return GVD_OK;
     if (!reader->seekable)
         return gvd_reader_fail_once(reader, err);
-    return gvd_reader_open_source(reader, out, err);
+    return gvd_reader_open_source(reader, NULL, out, err);
 }
 
 const gvd_media *gvd_reader_media(gvd_reader *reader)
@@ -304,7 +306,7 @@ const gvd_media *gvd_reader_media(gvd_reader *reader)
     pthread_mutex_unlock(&reader->lock);
     gvd_source *full = NULL;
     if (partial && reader->seekable)
-        open_source(reader, true, &full, NULL);
+        open_source(reader, true, NULL, &full, NULL);
     pthread_mutex_lock(&reader->lock);
     if (full && reader->media.partial)
         reader->media = gvd_source_stream(full)->media;
@@ -342,7 +344,7 @@ int gvd_reader_streams(const gvd_reader *reader, gvd_media **out, int *count,
     if (!reader->seekable)
         return gvd_reader_fail_once(reader, err);
     gvd_source *full = NULL;
-    int rc = open_source(reader, true, &full, err);
+    int rc = open_source(reader, true, NULL, &full, err);
     if (rc == GVD_OK)
         rc = gvd_source_describe_all(full, out, count, err);
     gvd_source_close(&full);

@@ -53,9 +53,9 @@ int gvd_reader_take_access(gvd_reader *reader, gvd_source **out,
 void gvd_reader_give_access(gvd_reader *reader, gvd_source **source);
 
 // The file opened once more: packets framed as the backend wants them, or as
-// they are.
-int gvd_reader_open_source(const gvd_reader *reader, gvd_source **out,
-                           gvd_error *err);
+// they are. What is set ends it, or NULL.
+int gvd_reader_open_source(const gvd_reader *reader, const atomic_bool *stopped,
+                           gvd_source **out, gvd_error *err);
 int gvd_reader_open_plain(const gvd_reader *reader, gvd_source **out,
                           gvd_error *err);
 // That the source cannot be read once more.

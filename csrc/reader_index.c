@@ -6,10 +6,11 @@
 int gvd_reader_take_access(gvd_reader *reader, gvd_source **out, gvd_error *err)
 {
     pthread_mutex_lock(&reader->lock);
-    *out = reader->access;
-    reader->access = NULL;
+    gvd_source **kept = reader->access ? &reader->access : &reader->source;
+    *out = *kept;
+    *kept = NULL;
     pthread_mutex_unlock(&reader->lock);
-    return *out ? GVD_OK : gvd_reader_open_source(reader, out, err);
+    return *out ? GVD_OK : gvd_reader_open_source(reader, NULL, out, err);
 }
 
 void gvd_reader_give_access(gvd_reader *reader, gvd_source **source)

@@ -41,9 +41,9 @@ int gvd_source_describe_all(const gvd_source *source, gvd_media **out,
     return GVD_OK;
 }
 
-void gvd_source_abort(gvd_source *source)
+void gvd_source_lend(gvd_source *source, const atomic_bool *user_stopped)
 {
-    gvd_limit_stop(&source->limit);
+    source->limit.user_stopped = user_stopped;
 }
 
 int gvd_source_use_annexb(gvd_source *source, gvd_error *err)
@@ -172,6 +172,7 @@ static int filter_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
 static int end_of_file(gvd_source *s, int code, gvd_error *err)
 {
     char text[AV_ERROR_MAX_STRING_SIZE];
+    s->ended = true;
     if (s->failure.code < 0)
         return gvd_source_fail(s, code, err);
     if (code == AVERROR_EOF)
@@ -234,6 +235,11 @@ bool gvd_source_ends_early(const gvd_source *source)
             return true;
     }
     return false;
+}
+
+bool gvd_source_is_over(const gvd_source *source)
+{
+    return source->ended || source->failure.code < 0;
 }
 
 int64_t gvd_source_next(const gvd_source *source)

@@ -4,7 +4,8 @@
 // HEVC tell what a decoder needs together with the first packet; everything
 // else goes through libavformat's full probe.
 //
-// Thread-safety: one thread at a time, but gvd_source_abort at any time.
+// Thread-safety: one thread at a time; the flags that stop it may be set at any
+// time.
 #pragma once
 
 #include "backend.h"
@@ -23,8 +24,9 @@ typedef struct gvd_source_params {
     bool low_latency; // open as soon as decoding can begin
     bool follow;      // a file or FIFO that is still written to
     bool full_probe;  // fill in all of the media facts, at any price
-    const atomic_bool
-        *stopped; // ends all waits, with gvd_source_abort; or NULL
+    // End every wait with GVD_ERR_CLOSED once they are set, or NULL.
+    const atomic_bool *owner_stopped;
+    const atomic_bool *user_stopped; // until gvd_source_lend
 } gvd_source_params;
 
 int gvd_source_open(const gvd_source_params *params, gvd_source **out,
@@ -54,6 +56,9 @@ int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err);
 // True where GVD_EOF came before what the file's header says.
 bool gvd_source_ends_early(const gvd_source *source);
 
+// True once reading has ended or failed.
+bool gvd_source_is_over(const gvd_source *source);
+
 // Counted from 0 in file order: what gvd_source_read gives next.
 int64_t gvd_source_next(const gvd_source *source);
 
@@ -70,8 +75,8 @@ int gvd_source_seek(gvd_source *source, const gvd_source_mark *mark,
 // True for codecs whose packets, if sound, are a frame each.
 bool gvd_source_is_one_to_one(const gvd_source *source);
 
-// Ends a read that waits, and all later ones, with GVD_ERR_CLOSED.
-void gvd_source_abort(gvd_source *source);
+// From now on it is read for somebody else, or, with NULL, for nobody.
+void gvd_source_lend(gvd_source *source, const atomic_bool *user_stopped);
 
 // The linked FFmpeg's own version text.
 const char *gvd_source_libav_version(void);

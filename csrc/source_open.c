@@ -357,7 +357,8 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
     gvd_source *s = calloc(1, sizeof *s);
     if (!s)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    gvd_limit_init(&s->limit, params->timeout, params->stopped);
+    gvd_limit_init(&s->limit, params->timeout, params->owner_stopped,
+                   params->user_stopped);
     s->follows = params->follow;
     s->max_pixels = params->max_pixels > 0 ? params->max_pixels : INT64_MAX;
     const char *before = gvd_log_about(params->url);

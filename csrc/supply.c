@@ -14,16 +14,13 @@ void gvd_supply_init(gvd_supply *supply, const gvd_reader *reader,
         .whole = !request && reader->params.on_corrupt == GVD_CORRUPT_RAISE,
     };
     gvd_plan_init(&supply->plan);
-    pthread_mutex_init(&supply->lock, NULL);
+    atomic_init(&supply->stopped, false);
+    gvd_source_lend(source, &supply->stopped);
 }
 
 void gvd_supply_abort(gvd_supply *supply)
 {
-    pthread_mutex_lock(&supply->lock);
-    supply->aborted = true;
-    if (supply->source)
-        gvd_source_abort(supply->source);
-    pthread_mutex_unlock(&supply->lock);
+    atomic_store(&supply->stopped, true);
 }
 
 gvd_source *gvd_supply_free(gvd_supply *supply)
@@ -31,9 +28,10 @@ gvd_source *gvd_supply_free(gvd_supply *supply)
     gvd_source *source = supply->source;
     if (source != supply->first)
         gvd_source_close(&supply->first);
-    pthread_mutex_destroy(&supply->lock);
-    if (supply->aborted || supply->linear)
+    if (gvd_source_is_over(source))
         gvd_source_close(&source);
+    else
+        gvd_source_lend(source, NULL);
     return source;
 }
 
@@ -41,17 +39,12 @@ gvd_source *gvd_supply_free(gvd_supply *supply)
 static int start_over(gvd_supply *s, gvd_error *err)
 {
     gvd_source *fresh = NULL;
-    int rc = gvd_reader_open_source(s->reader, &fresh, err);
+    int rc = gvd_reader_open_source(s->reader, &s->stopped, &fresh, err);
     if (rc < 0)
         return rc;
-    pthread_mutex_lock(&s->lock);
-    gvd_source *old = s->source;
+    if (s->source != s->first)
+        gvd_source_close(&s->source);
     s->source = fresh;
-    if (s->aborted)
-        gvd_source_abort(fresh);
-    pthread_mutex_unlock(&s->lock);
-    if (old != s->first)
-        gvd_source_close(&old);
     s->linear = true;
     return GVD_OK;
 }

@@ -16,13 +16,11 @@ typedef struct gvd_supply {
 
     // Reading thread only.
     gvd_plan plan;
-    bool linear;       // seeking has failed: the file is read through
-    gvd_source *first; // what the decoders know the stream by
-
-    pthread_mutex_t lock;
-    // Guarded by lock.
     gvd_source *source;
-    bool aborted;
+    gvd_source *first; // what the decoders know the stream by
+    bool linear;       // seeking has failed: the file is read through
+
+    atomic_bool stopped;
 } gvd_supply;
 
 // Takes the source. The request stays the caller's and must live longer.
@@ -32,5 +30,5 @@ void gvd_supply_init(gvd_supply *supply, const gvd_reader *reader,
 int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
                     gvd_error *err);
 void gvd_supply_abort(gvd_supply *supply);
-// The source, if it can be used again; the caller's from now on.
+// The source, or NULL where it cannot be read on; the caller's from now on.
 gvd_source *gvd_supply_free(gvd_supply *supply);

@@ -103,12 +103,21 @@ def length():
     video = remote()
     return lambda: len(video)
 
-def by_number():
+def index_file():
+    path = os.path.join(folder, "index.npz")
     with gvdecode.VideoDecoder(clip, device="cpu") as local:
-        index = local.index
-        index.save(os.path.join(folder, "index.npz"))
-    video = remote(index=os.path.join(folder, "index.npz"))
+        local.index.save(path)
+    return path
+
+def by_number():
+    video = remote(index=index_file())
     return lambda: video.get_frames_at([5, 40])
+
+def opening_once_more():
+    video = gvdecode.VideoDecoder(stalling_url(), device="cpu", index=index_file())
+    video[40]
+    stalled.set()
+    return lambda: video[0]
 
 wait = globals()[case]()
 sent = []
@@ -141,6 +150,7 @@ sys.stdout.flush()
         ("metadata", "h264.mp4"),
         ("length", "h264.mp4"),
         ("by_number", "h264.mp4"),
+        ("opening_once_more", "h264.mp4"),
     ],
 )
 def test_ctrl_c_ends_the_wait(

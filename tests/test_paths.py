@@ -29,6 +29,18 @@ def test_a_relative_path_is_of_where_it_was_opened(
         gvdecode.VideoDecoder("none.mp4")
 
 
+def test_one_opening_serves_all_frames_by_number(clips: Clips, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    shutil.copy(clips.path("h264.mp4"), path)
+    video = gvdecode.VideoDecoder(path, device="cpu")
+    wanted = [frame.numpy() for frame in video]
+    assert len(video) == len(wanted)
+    video.get_frame_at(5)
+    path.unlink()
+    for number in (50, 20, 59, 41):
+        np.testing.assert_array_equal(video[number].numpy(), wanted[number])
+
+
 def test_a_file_that_another_one_took_the_place_of(
     clips: Clips, tmp_path: Path
 ) -> None:

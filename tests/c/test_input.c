@@ -75,7 +75,7 @@ static void *read_at_random(void *argument)
     reading *r = argument;
     uint64_t state = r->seed;
     gvd_limit limit;
-    gvd_limit_init(&limit, 0, NULL);
+    gvd_limit_init(&limit, 0, NULL, NULL);
     for (int i = 0; i < 200; i++) {
         uint8_t buffer[4096];
         int64_t offset = (int64_t)(draw(&state) % (BYTES + 10));
@@ -124,7 +124,7 @@ static void test_memory(void)
         .data = bytes, .size = 100, .owner = &c, .release = release};
     gvd_input *input = NULL;
     gvd_limit limit;
-    gvd_limit_init(&limit, 0, NULL);
+    gvd_limit_init(&limit, 0, NULL, NULL);
     REQUIRE(gvd_input_create(&params, &input, NULL) == GVD_OK);
     REQUIRE(gvd_input_is_memory(input) && gvd_input_size(input) == 100);
     REQUIRE(gvd_input_read(input, 50, buffer, 60, &limit, NULL) == 50);
@@ -142,7 +142,7 @@ static void test_an_error_is_the_functions_own(void)
     uint8_t buffer[10];
     gvd_error err;
     gvd_limit limit;
-    gvd_limit_init(&limit, 0, NULL);
+    gvd_limit_init(&limit, 0, NULL, NULL);
     gvd_input *input = create(&c, 10);
     c.fail_at = 2;
     REQUIRE(gvd_input_read(input, 0, buffer, 10, &limit, &err) == 10);
@@ -163,24 +163,25 @@ static void test_a_read_that_waits_can_be_left(void)
     gvd_error err;
     gvd_limit limit;
     gvd_input *input = create(&c, 10);
+    atomic_bool stopped = false;
     atomic_store(&c.held, true);
-    gvd_limit_init(&limit, 0.05, NULL);
+    gvd_limit_init(&limit, 0.05, NULL, &stopped);
     REQUIRE(gvd_input_read(input, 70, buffer, 10, &limit, &err) ==
             GVD_ERR_TIMEOUT);
     gvd_limit_begin(&limit); // the next one waits for the function too
     REQUIRE(gvd_input_read(input, 80, buffer, 10, &limit, &err) ==
             GVD_ERR_TIMEOUT);
     gvd_limit_begin(&limit);
-    gvd_limit_stop(&limit);
+    atomic_store(&stopped, true);
     REQUIRE(gvd_input_read(input, 80, buffer, 10, &limit, &err) ==
             GVD_ERR_CLOSED);
     REQUIRE(atomic_load(&c.reads) == 1);
     atomic_store(&c.held, false);
-    gvd_limit_init(&limit, 0, NULL);
+    gvd_limit_init(&limit, 0, NULL, NULL);
     REQUIRE(gvd_input_read(input, 80, buffer, 10, &limit, &err) == 10);
     REQUIRE(buffer[0] == byte_at(80));
     atomic_store(&c.held, true);
-    gvd_limit_init(&limit, 0.05, NULL);
+    gvd_limit_init(&limit, 0.05, NULL, NULL);
     REQUIRE(gvd_input_read(input, 90, buffer, 10, &limit, &err) ==
             GVD_ERR_TIMEOUT);
     gvd_input_unref(&input);
