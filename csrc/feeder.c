@@ -76,14 +76,25 @@ static int route_packet_locked(gvd_scheduler *s, gvd_packet *packet,
     return rc;
 }
 
+// As an index counts it, a frame that its packet promises has a number even
+// where it is lost.
+static bool is_promised(const gvd_scheduler *s, const gvd_route *route)
+{
+    const int64_t job = s->opened_jobs - route->shown_by_previous;
+    return s->judge.trust == GVD_TRUST_PACKETS ||
+           (s->judge.trust == GVD_TRUST_ALL_BUT_FIRST && job > 1);
+}
+
 static int feed_packet_locked(gvd_scheduler *s, gvd_packet *packet,
                               const gvd_route *route, gvd_error *err)
 {
+    gvd_judge_packet(&s->judge, packet);
     int rc = route_packet_locked(s, packet, route, err);
     bool opened = rc == GVD_OK && route->opens;
     if (rc == GVD_OK && !s->params.keeps_times && !packet->second_field &&
         (route->shown_by_previous || route->shown_by_current))
-        rc = gvd_timeline_push(&s->timeline, packet->pts, packet->dts, err);
+        rc =
+            gvd_timeline_push(&s->timeline, packet, is_promised(s, route), err);
     s->stats.packets++;
     gvd_scheduler_wake_locked(s);
     if (opened && s->idle_workers == 0)

@@ -8,6 +8,7 @@
 #include "plan.h"
 #include "ref.h"
 #include "timeline.h"
+#include "trust.h"
 
 // Of one packet: its route, and what leaving it out would do.
 enum {
@@ -32,13 +33,6 @@ typedef struct gvd_index_job {
     int64_t next_packet; // behind the last that it needs
 } gvd_index_job;
 
-// How far a scan of packets can be trusted to know the frames.
-enum gvd_index_trust {
-    GVD_TRUST_PACKETS,       // one frame for each packet that is shown
-    GVD_TRUST_ALL_BUT_FIRST, // the first job's must be learned by decoding
-    GVD_TRUST_NOTHING,       // all frames must be learned by decoding
-};
-
 // Durations that are kept apart: files have few. Frames with another one have
 // that of their packet.
 #define GVD_INDEX_DURATIONS 255
@@ -61,16 +55,16 @@ typedef struct gvd_index {
     int64_t duration_count;
     // Frames cannot be told from packets: they are counted from the start.
     bool counted;
-    enum gvd_index_trust trust;
+    enum gvd_trust trust;
 
     // While it is built.
     int64_t packet_capacity, frame_capacity, job_capacity;
     gvd_timeline timeline;
     gvd_index_waiting *previous, *current; // frames of the last two jobs
     int64_t timed;                         // frames that have their final time
-    int64_t max_pts, max_dts;              // so far
-    int64_t last_duration;                 // of the last frame
-    int highest_layer;                     // temporal id, so far
+    gvd_judge judge;
+    int64_t last_duration; // of the last frame
+    int highest_layer;     // temporal id, so far
 } gvd_index;
 
 // one_to_one: the codec is one whose packets, if sound, are a frame each.

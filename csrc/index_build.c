@@ -24,8 +24,8 @@ int gvd_index_create(const gvd_media *media, bool one_to_one, gvd_index **out,
     }
     gvd_ref_init(&x->ref);
     gvd_timeline_init(&x->timeline, media);
-    x->trust = one_to_one ? GVD_TRUST_PACKETS : GVD_TRUST_NOTHING;
-    x->end = x->max_pts = x->max_dts = GVD_NO_PTS;
+    gvd_judge_init(&x->judge, one_to_one);
+    x->end = GVD_NO_PTS;
     *out = x;
     return GVD_OK;
 }
@@ -168,30 +168,6 @@ static int open_job(gvd_index *x, const gvd_packet *packet, gvd_error *err)
     return GVD_OK;
 }
 
-static void distrust(gvd_index *x, enum gvd_index_trust trust)
-{
-    if (x->trust < trust)
-        x->trust = trust;
-}
-
-// Packets are frames, in the order of their pts within a job, only where
-// nothing speaks against it.
-static void judge(gvd_index *x, const gvd_packet *packet)
-{
-    if (packet->ordinal == 0 && packet->entry != GVD_ENTRY_CLOSED)
-        distrust(x, GVD_TRUST_ALL_BUT_FIRST);
-    bool back = packet->dts != GVD_NO_PTS && packet->dts < x->max_dts;
-    bool restart = packet->entry == GVD_ENTRY_CLOSED &&
-                   packet->pts != GVD_NO_PTS && packet->pts <= x->max_pts;
-    if (packet->field || packet->damaged || packet->file_size == 0 || back ||
-        restart)
-        distrust(x, GVD_TRUST_NOTHING);
-    if (packet->dts > x->max_dts)
-        x->max_dts = packet->dts;
-    if (packet->pts > x->max_pts)
-        x->max_pts = packet->pts;
-}
-
 static int flags_of(gvd_index *x, const gvd_packet *packet,
                     const gvd_route *route)
 {
@@ -230,7 +206,7 @@ static int route_frame(gvd_index *x, const gvd_packet *packet,
     if ((!route->shown_by_previous && !route->shown_by_current) ||
         packet->second_field)
         return GVD_OK;
-    rc = gvd_timeline_push(&x->timeline, packet->pts, packet->dts, err);
+    rc = gvd_timeline_push(&x->timeline, packet, false, err);
     if (rc == GVD_OK && route->shown_by_previous) {
         job->frame++;
         rc = wait_frame(x->previous, packet, err);
@@ -252,7 +228,7 @@ int gvd_index_push(gvd_index *index, const gvd_packet *packet,
                   sizeof *x->packets, err);
     if (rc < 0)
         return rc;
-    judge(x, packet);
+    gvd_judge_packet(&x->judge, packet);
     x->packets[x->packet_count++] =
         (uint16_t)(flags_of(x, packet, route) | (packet->file_size & 255) << 8);
     return route_frame(x, packet, route, err);
@@ -296,8 +272,8 @@ int gvd_index_finish(gvd_index *index, gvd_error *err)
     if (rc == GVD_OK)
         rc = flush(x, x->current, err);
     settle_times(x, true);
-    if (x->timeline.irregular != INT64_MAX)
-        distrust(x, GVD_TRUST_NOTHING);
+    x->trust =
+        x->timeline.irregular == INT64_MAX ? x->judge.trust : GVD_TRUST_NOTHING;
     keep_untrusted(x);
     gvd_index_free_building(x);
     fit_arrays(x);

@@ -121,7 +121,7 @@ int gvd_index_from_state(const gvd_index_state *state, gvd_index **out,
     x->job_count = s->job_count;
     x->end = s->end;
     x->counted = s->counted;
-    x->trust = (enum gvd_index_trust)s->trust;
+    x->trust = (enum gvd_trust)s->trust;
     x->duration_count = s->duration_count;
     for (int64_t i = 0; i < s->duration_count; i++)
         x->durations[i] = s->durations[i];

@@ -38,6 +38,7 @@ int gvd_scheduler_create(const gvd_scheduler_params *params,
     s->session_cap = params->workers;
     s->head_frames = GVD_HEAD_FRAMES;
     gvd_timeline_init(&s->timeline, &params->session.stream->media);
+    gvd_judge_init(&s->judge, !params->session.stream->opaque);
     s->memory_limit =
         params->memory_limit > 0 ? params->memory_limit : INT64_MAX / 4;
     pthread_mutex_init(&s->lock, NULL);
@@ -171,8 +172,10 @@ static gvd_frame *take_frame_locked(gvd_scheduler *s, gvd_job *job)
     gvd_frame *frame = gvd_scheduler_pop_locked(s, job);
     s->stats.frames++;
     s->stats.corrupt_frames += frame->corrupt;
-    if (!s->params.keeps_times)
+    if (!s->params.keeps_times) {
         frame->pts = gvd_timeline_next(&s->timeline, frame->pts);
+        frame->number = s->timeline.number;
+    }
     gvd_scheduler_wake_locked(s);
     return frame;
 }

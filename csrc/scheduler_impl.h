@@ -7,6 +7,7 @@
 #include "scheduler.h"
 #include "thread.h"
 #include "timeline.h"
+#include "trust.h"
 
 // Compressed bytes that may wait for a decoder, and that one job keeps so that
 // it can be decoded again.
@@ -49,6 +50,7 @@ struct gvd_scheduler {
     // Feeder thread only.
     gvd_job *current, *previous; // that take packets, or NULL
     int64_t opened_jobs;
+    gvd_judge judge;
 
     pthread_mutex_t lock;
     pthread_cond_t work;   // for workers: jobs, packets, tasks, room

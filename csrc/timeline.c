@@ -28,7 +28,8 @@ static int make_room(gvd_timeline *timeline, gvd_error *err)
         return GVD_OK;
     if (timeline->ahead_start <= timeline->ahead_count) {
         size_t capacity = timeline->ahead_capacity * 2 + 64;
-        int64_t *grown = realloc(timeline->ahead, capacity * sizeof *grown);
+        void *grown =
+            realloc(timeline->ahead, capacity * sizeof *timeline->ahead);
         if (!grown)
             return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
         timeline->ahead = grown;
@@ -55,16 +56,17 @@ static void note_regularity(gvd_timeline *timeline, int64_t pts, int64_t time)
     timeline->recent[number % GVD_TIMELINE_WINDOW] = time;
 }
 
-int gvd_timeline_push(gvd_timeline *timeline, int64_t pts, int64_t dts,
-                      gvd_error *err)
+int gvd_timeline_push(gvd_timeline *timeline, const gvd_packet *packet,
+                      bool numbered, gvd_error *err)
 {
     int rc = make_room(timeline, err);
     if (rc < 0)
         return rc;
-    int64_t time = pts != GVD_NO_PTS ? pts : dts;
-    note_regularity(timeline, pts, time);
+    int64_t time = packet->pts != GVD_NO_PTS ? packet->pts : packet->dts;
+    note_regularity(timeline, packet->pts, time);
     timeline->packets++;
-    timeline->ahead[timeline->ahead_start + timeline->ahead_count++] = time;
+    timeline->ahead[timeline->ahead_start + timeline->ahead_count++] =
+        (gvd_timeline_packet){time, numbered};
     return GVD_OK;
 }
 
@@ -88,7 +90,8 @@ static bool is_later(const gvd_timeline *timeline, int64_t pts)
 
 bool gvd_timeline_is_ready(const gvd_timeline *timeline, int64_t pts)
 {
-    if (timeline->packets < timeline->frames + GVD_TIMELINE_AHEAD)
+    if (timeline->packets <
+        timeline->frames + timeline->lost + GVD_TIMELINE_AHEAD)
         return false;
     if (is_regular(timeline, pts) && is_later(timeline, pts))
         return true;
@@ -105,31 +108,51 @@ static void drop_front(gvd_timeline *timeline, size_t count)
     timeline->ahead_count -= count;
 }
 
+// Packets behind its own, of those that are known for sure by now, whose frames
+// should have come before.
+static int64_t count_earlier(const gvd_timeline *timeline, int64_t time)
+{
+    const gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
+    const int64_t first = timeline->packets - (int64_t)timeline->ahead_count;
+    const int64_t end = timeline->frames + timeline->lost + GVD_TIMELINE_AHEAD;
+    int64_t count = 0;
+    for (size_t i = 0; i < timeline->ahead_count && first + (int64_t)i < end;
+         i++)
+        count += ahead[i].numbered && ahead[i].time < time;
+    return count;
+}
+
 // The frame has its packet's own timestamp. What stands before that packet and
 // is not later belonged to packets that gave no frame.
 static void take_own(gvd_timeline *timeline, int64_t time)
 {
-    int64_t *ahead = timeline->ahead + timeline->ahead_start;
+    gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
     size_t known = timeline->ahead_count;
     // A later frame may have taken it along: no packet that has the same time
     // much later stands in for it.
     if (!is_later(timeline, time) && known > GVD_TIMELINE_WINDOW)
         known = GVD_TIMELINE_WINDOW;
     size_t own = 0, kept = 0;
-    while (own < known && ahead[own] != time)
+    while (own < known && ahead[own].time != time)
         own++;
     if (own == known)
         return;
+    const bool numbered = ahead[own].numbered;
     for (size_t i = own; i-- > 0;)
-        if (ahead[i] > time)
+        if (ahead[i].time > time)
             ahead[own - kept++] = ahead[i];
+        else
+            timeline->lost += ahead[i].numbered && numbered;
     drop_front(timeline, own + 1 - kept);
+    if (numbered)
+        timeline->number =
+            timeline->frames + timeline->lost + count_earlier(timeline, time);
 }
 
 // The smallest of the next packets', or GVD_NO_PTS if they have none.
 static int64_t take_smallest(gvd_timeline *timeline)
 {
-    int64_t *ahead = timeline->ahead + timeline->ahead_start;
+    gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
     size_t known = timeline->ahead_count < GVD_TIMELINE_WINDOW
                        ? timeline->ahead_count
                        : GVD_TIMELINE_WINDOW;
@@ -137,10 +160,10 @@ static int64_t take_smallest(gvd_timeline *timeline)
         return GVD_NO_PTS;
     size_t at = 0;
     for (size_t i = 1; i < known; i++)
-        if (ahead[i] != GVD_NO_PTS &&
-            (ahead[at] == GVD_NO_PTS || ahead[i] < ahead[at]))
+        if (ahead[i].time != GVD_NO_PTS &&
+            (ahead[at].time == GVD_NO_PTS || ahead[i].time < ahead[at].time))
             at = i;
-    int64_t time = ahead[at];
+    int64_t time = ahead[at].time;
     for (; at > 0; at--)
         ahead[at] = ahead[at - 1];
     drop_front(timeline, 1);
@@ -161,6 +184,7 @@ static int64_t counted(const gvd_timeline *timeline)
 int64_t gvd_timeline_next(gvd_timeline *timeline, int64_t pts)
 {
     int64_t time = pts;
+    timeline->number = timeline->frames + timeline->lost;
     if (!has_times(timeline)) {
         time = counted(timeline);
         drop_front(timeline, 1);

@@ -228,8 +228,10 @@ class Frame(_Pixels):
     def number(self) -> int | None:
         """Which it is in presentation order, from 0; None where that is not known.
 
-        Reading in order counts the frames that come: behind packets that gave none
-        (`stats.lost_packets`) it is less than the number to ask for.
+        Packets that gave no frame (`stats.lost_packets`) have a number all the same,
+        so reading in order passes it over, wherever the index takes packets for
+        frames; where damage keeps it from that, they may have none. With
+        `latency="low"` the frames that come are counted.
         """
         return self._frame.number
 

@@ -17,7 +17,7 @@ from pathlib import Path
 LAYERS: list[list[str]] = [
     [r"status|ref|log|thread|stats|limit|input|errand|file_id|memory|crowd|savings"],
     [r"frame|tensor|packet|media|plane|host_copy|output"],
-    [r"bits|nal\w*|plan|timeline|index\w*|request|yuv|pixels|axis|conversion"],
+    [r"bits|nal\w*|plan|timeline|trust|index\w*|request|yuv|pixels|axis|conversion"],
     [r"av"],
     [r"backend", r"dlpack"],
     [r"source\w*"],

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Clips
 
@@ -141,16 +142,36 @@ def test_a_file_that_was_cut_off_ends_with_an_error(device: str, part: float) ->
     assert many.skipped == 1
 
 
-def without_a_packet(data: bytes, number: int) -> bytes:
-    """An MP4 of H.264 pictures of one slice each, of which one is all zeros."""
+def without_a_packet(data: bytes, number: int, kept: int = 0) -> bytes:
+    """An MP4 of H.264 pictures of one slice each, one of them zeros but for a start."""
     made, at = bytearray(data), data.index(b"mdat") + 4
     while True:
         length = int.from_bytes(made[at : at + 4], "big")
         number -= made[at + 4] & 31 in (1, 5)
         if number < 0:
-            made[at : at + 4 + length] = bytes(4 + length)
+            made[at + kept : at + 4 + length] = bytes(4 + length - kept)
             return bytes(made)
         at += 4 + length
+
+
+# A picture whose length is lost too does not count as one.
+@pytest.mark.parametrize(("kept", "count"), [(5, 60), (0, 59)])
+def test_frames_behind_a_lost_one_have_the_numbers_to_ask_for(
+    clips: Clips, device: str, kept: int, count: int
+) -> None:
+    data = without_a_packet(clips.path("h264_intra.mp4").read_bytes(), 30, kept)
+    with gvdecode.VideoDecoder(data, device=device, fallback="silent") as video:
+        frames = [*video]
+        numbers = [frame.number for frame in frames]
+        assert numbers == [n for n in range(count) if count == 59 or n != 30]
+        assert len(video) == count
+        for frame in (frames[0], frames[29], frames[30], frames[-1]):
+            same = video[frame.number]
+            assert same.pts == frame.pts
+            np.testing.assert_array_equal(same.numpy(), frame.numpy())
+        if count == 60:
+            with pytest.raises(gvdecode.DecodeError, match="frame 30 "):
+                video.get_frame_at(30)
 
 
 @pytest.mark.parametrize("number", [0, 30, 59])

@@ -56,6 +56,7 @@ typedef struct run {
     int batch_size;
     int64_t *want;
     int count, given;
+    int64_t hidden, lost; // packets that give no frame; passed over so far
 } run;
 
 static void init_conversions(gvd_conversions *conversions,
@@ -93,6 +94,11 @@ static void start_run(run *r, uint64_t *seed, int batch_size, int depth)
         chance(seed, 30) ? draw_below(seed, r->fake.gops.count) : -1;
     r->want = shown_ordinals(&r->fake.gops, &r->count);
     r->given = 0;
+    r->hidden = r->lost = 0;
+    for (int i = 0; i < r->fake.gops.count; i++) {
+        const picture *p = &r->fake.gops.list[i];
+        r->hidden += p->no_frame && !p->second_field;
+    }
     r->batch_size = batch_size;
     pictures_of_three = draw_below(seed, 4);
     init_conversions(&r->conversions, chance(seed, 50) ? GVD_NCHW : GVD_NHWC);
@@ -142,7 +148,9 @@ static void check_batch(run *r, gvd_batch *batch)
         int64_t ordinal = r->want[r->given++];
         const gvd_frame *facts = batch->frames[i];
         REQUIRE(facts->ordinal == ordinal && facts->plane_count == 0);
-        REQUIRE(facts->number == r->given - 1);
+        const int64_t lost = facts->number - (r->given - 1);
+        REQUIRE(lost >= r->lost && lost <= r->hidden);
+        r->lost = lost;
         REQUIRE(facts->pts == r->fake.gops.list[ordinal].pts);
         REQUIRE(facts->width == width_of(ordinal));
         check_pixels(t, i, ordinal);

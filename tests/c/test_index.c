@@ -152,13 +152,13 @@ static gvd_packet *plain_packets(int count)
 
 typedef void (*spoiler)(gvd_packet *packet);
 
-static enum gvd_index_trust trust_after(spoiler spoil, int at, bool one_to_one)
+static enum gvd_trust trust_after(spoiler spoil, int at, bool one_to_one)
 {
     gvd_packet *packets = plain_packets(100);
     if (spoil)
         spoil(&packets[at]);
     gvd_index *x = build_index(packets, 100, one_to_one);
-    enum gvd_index_trust trust = x->trust;
+    enum gvd_trust trust = x->trust;
     gvd_index_unref(&x);
     free(packets);
     return trust;

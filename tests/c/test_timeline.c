@@ -16,7 +16,8 @@ static gvd_timeline start_timeline(int num, int den, int rate_num, int rate_den)
 
 static void push(gvd_timeline *t, int64_t pts, int64_t dts)
 {
-    REQUIRE(gvd_timeline_push(t, pts, dts, NULL) == GVD_OK);
+    const gvd_packet packet = {.pts = pts, .dts = dts};
+    REQUIRE(gvd_timeline_push(t, &packet, true, NULL) == GVD_OK);
 }
 
 static void push_all(gvd_timeline *t, const int64_t *pts, int count)
@@ -51,6 +52,28 @@ static void test_packets_without_frames_are_passed_over(void)
     static const int64_t packets[] = {0, 10, 15, 20, 40, 30, 50};
     static const int64_t frames[] = {0, 10, 20, 40, 50};
     check_times(packets, 7, frames, frames, 5);
+}
+
+// Those that were promised have numbers, which the others keep.
+static void test_a_lost_frame_leaves_the_numbers_of_the_others(void)
+{
+    // Lost are 10, 15, which comes behind 20 in the file, and 60.
+    static const int64_t packets[] = {0, 10, 5, 20, 15, 40, 30, 50, 60, 70};
+    static const int64_t frames[] = {0, 5, 20, 30, 40, 50, 70};
+    static const int64_t numbers[2][COUNT(frames)] = {{0, 1, 4, 5, 6, 7, 9},
+                                                      {0, 1, 2, 3, 4, 5, 6}};
+    for (int numbered = 1; numbered >= 0; numbered--) {
+        gvd_timeline t = start_timeline(1, 1000, 25, 1);
+        for (int i = 0; i < COUNT(packets); i++) {
+            const gvd_packet packet = {.pts = packets[i], .dts = NONE};
+            REQUIRE(gvd_timeline_push(&t, &packet, numbered, NULL) == GVD_OK);
+        }
+        for (int i = 0; i < COUNT(frames); i++) {
+            REQUIRE(gvd_timeline_next(&t, frames[i]) == frames[i]);
+            REQUIRE(t.number == numbers[!numbered][i]);
+        }
+        gvd_timeline_free(&t);
+    }
 }
 
 // Those of the start are gone when the smallest are taken, four packets before
@@ -418,6 +441,7 @@ int main(void)
     test_begin("timeline", 0, 30);
     test_good_timestamps_are_kept();
     test_packets_without_frames_are_passed_over();
+    test_a_lost_frame_leaves_the_numbers_of_the_others();
     test_packets_without_frames_before_one_without_a_time();
     test_a_missing_timestamp_takes_the_smallest_that_is_free();
     test_dts_stands_in_for_pts();
