@@ -1,13 +1,11 @@
 """Sources that are no paths: bytes in memory, and objects that read."""
 
-import gc
 import io
 import os
 import subprocess
 import sys
 import threading
 import time
-import weakref
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -141,50 +139,6 @@ def test_an_unseekable_file_is_not_sought(clips: Clips) -> None:
 def write_all(handle: int, data: bytes) -> None:
     with open(handle, "wb") as file:
         file.write(data)
-
-
-# --- memory ---
-
-
-def test_bytes_are_not_copied_and_kept(clips: Clips) -> None:
-    data = bytearray(clips.path("h264.mp4").read_bytes())
-    video = gvdecode.VideoDecoder(data, device="cpu")
-    with pytest.raises(BufferError):
-        data.extend(b"more")
-    batches = video.batches(4)
-    first = next(batches)
-    del batches, video, first
-    gc.collect()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            data.extend(b"more")
-            break
-        except BufferError:
-            time.sleep(0.01)
-    else:
-        pytest.fail("the memory is still held")
-
-
-def test_an_object_is_let_go_of(clips: Clips) -> None:
-    source = Seeks(clips.path("h264.mp4").read_bytes())
-    alive = weakref.ref(source)
-    read(source)
-    del source
-    deadline = time.monotonic() + 10
-    while alive() is not None and time.monotonic() < deadline:
-        gc.collect()
-        time.sleep(0.01)
-    assert alive() is None
-
-
-def test_references_are_as_many_as_before(clips: Clips) -> None:
-    data = clips.path("h264.mp4").read_bytes()
-    before = sys.getrefcount(data)
-    for _ in range(20):
-        read(data)
-    gc.collect()
-    assert sys.getrefcount(data) <= before + 1
 
 
 def test_an_index_of_a_file_is_that_of_its_bytes(clips: Clips, tmp_path: Path) -> None:

@@ -86,6 +86,9 @@ int gvd_py_call_index(gvd_py_state *state, gvd_reader *reader, int timeout_ms);
 // with read(). -1 with an exception set.
 int gvd_py_source_open(gvd_py_state *state, PyObject *object, gvd_input **out);
 
+// Visits what such an input holds, for the one object whose affair that is.
+int gvd_py_source_traverse(gvd_input *input, visitproc visit, void *arg);
+
 // Like gvd_py_raise, for a call on this reader: where the source is an object
 // of the caller's that raised, with that exception as it is.
 PyObject *gvd_py_raise_of(gvd_py_state *state, const gvd_reader *reader,

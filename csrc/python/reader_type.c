@@ -9,6 +9,10 @@ typedef struct reader_object {
     // Immutable after create.
     gvd_reader *reader;
     enum gvd_dtype dtype; // of what is no native frame
+    // Of a source that is an object, while the core reader is open: what it
+    // holds is this object's to show to the garbage collector, since it may
+    // hold this one.
+    gvd_input *input;
     PyObject *time_base, *device, *backend, *fallback_reason;
 } reader_object;
 
@@ -84,8 +88,10 @@ static int create_core(gvd_py_state *state, const gvd_reader_params *params,
 
 static int open_core(gvd_py_state *state, reader_object *self)
 {
-    if (gvd_py_call_open(state, self->reader) == 0)
+    if (gvd_py_call_open(state, self->reader) == 0) {
+        self->input = gvd_reader_input(self->reader);
         return copy_facts(self);
+    }
     // It may be opening still.
     gvd_reader_abort(self->reader);
     gvd_reader_unref(&self->reader);
@@ -123,6 +129,7 @@ void gvd_py_reader_leave(PyObject *op)
     reader_object *self = (reader_object *)op;
     if (!gvd_guard_leave(&self->guard))
         return;
+    self->input = NULL;
     PyThreadState *thread = PyEval_SaveThread();
     gvd_reader_close(&self->reader);
     PyEval_RestoreThread(thread);
@@ -420,7 +427,14 @@ static PyGetSetDef reader_getset[] = {
 
 static int reader_traverse(PyObject *op, visitproc visit, void *arg)
 {
+    gvd_input *input = ((reader_object *)op)->input;
     Py_VISIT(Py_TYPE(op));
+    return input ? gvd_py_source_traverse(input, visit, arg) : 0;
+}
+
+static int reader_clear(PyObject *op)
+{
+    close_reader(op);
     return 0;
 }
 
@@ -434,6 +448,7 @@ static PyType_Slot reader_slots[] = {
     {Py_tp_methods, reader_methods},
     {Py_tp_getset, reader_getset},
     {Py_tp_traverse, reader_traverse},
+    {Py_tp_clear, reader_clear},
     {0, NULL},
 };
 

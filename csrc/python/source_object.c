@@ -172,6 +172,15 @@ int gvd_py_source_open(gvd_py_state *state, PyObject *object, gvd_input **out)
     return 0;
 }
 
+int gvd_py_source_traverse(gvd_input *input, visitproc visit, void *arg)
+{
+    source_object *s = gvd_input_owner(input);
+    Py_VISIT(s->view.obj);
+    Py_VISIT(s->object);
+    Py_VISIT(atomic_load(&s->raised));
+    return 0;
+}
+
 PyObject *gvd_py_raise_of(gvd_py_state *state, const gvd_reader *reader,
                           const gvd_error *err)
 {
