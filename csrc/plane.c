@@ -1,6 +1,7 @@
 #include "plane.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct plane_view {
     gvd_tensor tensor;
@@ -21,13 +22,23 @@ static int view_order(gvd_tensor *tensor, void *stream, gvd_error *err)
     return view->frame->order(view->frame, stream, err);
 }
 
-// Strided planes have no contiguous views: the part is the whole.
+// A frame gives whole planes only.
 static int view_to_host(gvd_tensor *tensor, const gvd_tensor *part, void *host,
                         gvd_error *err)
 {
-    (void)part;
     plane_view *view = (plane_view *)tensor;
-    return view->frame->to_host(view->frame, view->plane, host, err);
+    const size_t bytes = (size_t)gvd_tensor_bytes(part);
+    const size_t all = (size_t)gvd_tensor_bytes(tensor);
+    if (bytes == all)
+        return view->frame->to_host(view->frame, view->plane, host, err);
+    uint8_t *whole = malloc(all);
+    if (!whole)
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    int rc = view->frame->to_host(view->frame, view->plane, whole, err);
+    if (rc == GVD_OK)
+        memcpy(host, whole + (part->data - tensor->data), bytes);
+    free(whole);
+    return rc;
 }
 
 static const gvd_tensor_ops host_ops = {.release = view_release};

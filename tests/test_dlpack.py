@@ -150,6 +150,19 @@ def test_every_plane_goes_every_way(opened: Opener) -> None:
         assert bytes(memoryview(plane)) == expected.tobytes()
 
 
+def test_a_row_of_a_plane_is_that_row(opened: Opener) -> None:
+    with opened("h264.mp4", pixel_format="native") as video:
+        frame = next(iter(video))
+    for plane in frame.planes:
+        whole = plane.numpy()
+        if plane.device[0] == 1 or whole.nbytes == whole.shape[0] * plane.strides[0]:
+            np.testing.assert_array_equal(plane.select(7).numpy(), whole[7])
+            np.testing.assert_array_equal(plane.slice(3, 9).numpy(), whole[3:12])
+        else:
+            with pytest.raises(gvdecode.UnsupportedError, match="no views"):
+                plane.select(7)
+
+
 def test_pixels_outlive_batch_and_decoder(opened: Opener) -> None:
     video = opened("h264.mp4", device="cpu")
     batch = next(video.batches(4))
