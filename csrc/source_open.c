@@ -16,7 +16,9 @@ static _Thread_local char said[160];
 
 static void log_line(void *context, int level, const char *format, va_list args)
 {
-    if (level > AV_LOG_ERROR)
+    // A server's refusal is no more than a warning, since it is asked again.
+    const bool refusal = !strncmp(format, "HTTP error", 10);
+    if (level > AV_LOG_ERROR && !refusal)
         return;
     char line[256];
     int prefix = 1;

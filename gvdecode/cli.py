@@ -31,24 +31,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     bench.add_argument("--seconds", type=float, default=10, help="about, in all")
     options = parser.parse_args(argv)
     try:
-        if options.command == "info":
-            return show_info()
-        if options.command == "bench":
-            return show_speed(options.file, options.device, options.seconds)
-        return show_file(options.file, options.device)
+        run(options)
+        print(end="", flush=True)
     except (Error, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `| head`
+    except OSError as error:  # nobody takes what is printed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # `| head`
+            print(f"error: standard output: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    if options.command == "info":
+        show_info()
+    elif options.command == "bench":
+        show_speed(options.file, options.device, options.seconds)
+    else:
+        show_file(options.file, options.device)
 
 
 def line(name: str, text: object) -> None:
     print(f"{name:<12} {text}")
 
 
-def show_info() -> int:
+def show_info() -> None:
     line("gvdecode", f"{__version__}, Python {platform.python_version()}")
     for name in ("numpy", "torch"):
         line(name, installed(name))
@@ -57,7 +66,6 @@ def show_info() -> int:
         line("", path)
     show_gpus()
     log.drain()
-    return 0
 
 
 def installed(name: str) -> str:
@@ -129,13 +137,13 @@ def show_gpu(index: int) -> None:
         )
 
 
-def show_file(name: str, device: str) -> int:
+def show_file(name: str, device: str) -> None:
     with VideoDecoder(name, device=device, fallback="silent") as video:
         line("file", name)
         media = video._reader.media
         if not media["seekable"]:  # it is not read twice for what else there is
             show_stream(video, "")
-            return 0
+            return
         for stream in video._reader.streams():
             index = stream["stream_index"]
             if stream["kind"] != "video":
@@ -147,7 +155,6 @@ def show_file(name: str, device: str) -> int:
                     name, device=device, stream_index=index, fallback="silent"
                 ) as other:
                     show_stream(other, "")
-    return 0
 
 
 def show_stream(video: VideoDecoder, mark: str) -> None:
@@ -165,7 +172,7 @@ def show_stream(video: VideoDecoder, mark: str) -> None:
         line("", f"not by NVDEC: {video.fallback_reason}")
 
 
-def show_speed(name: str, device: str, seconds: float) -> int:
+def show_speed(name: str, device: str, seconds: float) -> None:
     from gvdecode import bench
 
     if not 0 < seconds < 3600:
@@ -174,7 +181,6 @@ def show_speed(name: str, device: str, seconds: float) -> int:
     print()
     for what, figure, note in bench.measure(name, device, seconds):
         print(f"{what:<20} {figure:>12}  {note}".rstrip(), flush=True)
-    return 0
 
 
 def turned(degrees: int | None) -> str:

@@ -64,6 +64,7 @@ class Server(http.server.ThreadingHTTPServer):
             "part": part,
             "broken": broken,
             "refuse": refuse,
+            "busy": busy,
             "round": go_round,
         }
 
@@ -113,6 +114,10 @@ def broken(request: Request, data: bytes) -> None:
 
 def refuse(request: Request, data: bytes) -> None:
     request.send_error(403)
+
+
+def busy(request: Request, data: bytes) -> None:
+    request.send_error(503)
 
 
 def go_round(request: Request, data: bytes) -> None:

@@ -40,6 +40,21 @@ def test_info_says_what_to_do_without_a_gpu() -> None:
     assert "NVIDIA_DRIVER_CAPABILITIES" in cli.gpu_advice(lambda path: True)
 
 
+@pytest.mark.parametrize(
+    ("into", "words"), [("| :", ""), (">/dev/full", "error: standard output: ")]
+)
+def test_nobody_takes_what_it_prints(into: str, words: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" -m gvdecode info {into}', sys.executable],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr.startswith(words)
+    assert len(done.stderr.splitlines()) == bool(words)
+
+
 @pytest.mark.gpu
 def test_info_lists_codecs_of_the_gpu(device: str) -> None:
     if device == "cpu":

@@ -105,6 +105,13 @@ def test_nobody_listens() -> None:
         gvdecode.VideoDecoder(f"tcp://127.0.0.1:{port}", timeout=5)
 
 
+def test_a_server_that_fails_for_a_while_is_asked_until_the_time_is_over(
+    server: Server,
+) -> None:
+    with pytest.raises(gvdecode.TimeoutError, match=r"\(HTTP error 503 "):
+        gvdecode.VideoDecoder(server.url("busy/h264.mp4"), timeout=1)
+
+
 def test_the_network_s_own_words_are_in_the_error() -> None:
     with pytest.raises(gvdecode.OpenError, match=r"resolve hostname nowhere\.invalid"):
         gvdecode.VideoDecoder("http://nowhere.invalid/a.mp4", timeout=20)
