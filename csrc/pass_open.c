@@ -175,8 +175,10 @@ static int take_source(gvd_pass *pass, gvd_error *err)
         return GVD_OK; // all of it is in the cache
     int rc = pass->request ? gvd_reader_take_access(pass->reader, &source, err)
                            : gvd_reader_take_source(pass->reader, &source, err);
-    if (rc < 0)
+    if (rc < 0) {
+        gvd_error_prefix(err, "%s: ", pass->reader->params.url);
         return rc;
+    }
     gvd_supply_init(&pass->supply, pass->reader, source, pass->request);
     pass->supplied = true;
     return GVD_OK;

@@ -45,10 +45,8 @@ static int open_source(const gvd_reader *reader, bool full_probe,
     int rc = gvd_source_open(&params, out, err);
     if (rc == GVD_OK)
         rc = check_file(reader, err);
-    if (rc < 0) {
+    if (rc < 0)
         gvd_source_close(out);
-        gvd_error_prefix(err, "%s: ", reader->params.url);
-    }
     return rc;
 }
 
@@ -186,21 +184,27 @@ static void join_budget(gvd_reader *r)
     gvd_budget_add_trimmer(r->budget, &r->trimmer, false);
 }
 
+static int open_stream(gvd_reader *r, gvd_error *err)
+{
+    int rc = open_source(r, false, NULL, &r->source, err);
+    if (rc == GVD_OK) {
+        copy_facts(r);
+        if (!r->params.input)
+            r->file = gvd_file_id_of(r->params.url);
+        rc = choose_backend(r, err);
+    }
+    if (rc < 0)
+        gvd_error_prefix(err, "%s: ", r->params.url);
+    return rc;
+}
+
 int gvd_reader_open(gvd_reader *reader, gvd_error *err)
 {
     gvd_reader *r = reader;
     int rc = choose_device(r, err);
     if (rc == GVD_OK)
-        rc = open_source(r, false, NULL, &r->source, err);
-    if (rc < 0)
-        return rc;
-    copy_facts(r);
-    if (!r->params.input)
-        r->file = gvd_file_id_of(r->params.url);
-    rc = choose_backend(r, err);
-    if (rc < 0)
-        gvd_error_prefix(err, "%s: ", r->params.url);
-    else
+        rc = open_stream(r, err);
+    if (rc == GVD_OK)
         join_budget(r);
     return rc;
 }
@@ -239,9 +243,9 @@ const char *gvd_reader_url(const gvd_reader *reader)
 int gvd_reader_fail_once(const gvd_reader *reader, gvd_error *err)
 {
     return gvd_fail(err, GVD_ERR_UNSUPPORTED,
-                    "%s: %s can be read only once, from the front: its frames "
+                    "%s can be read only once, from the front: its frames "
                     "cannot be counted or asked for",
-                    reader->params.url, reader->once);
+                    reader->once);
 }
 
 void gvd_reader_unref(gvd_reader **reader)
@@ -341,13 +345,14 @@ gvd_rational gvd_reader_time_base(const gvd_reader *reader)
 int gvd_reader_streams(const gvd_reader *reader, gvd_media **out, int *count,
                        gvd_error *err)
 {
-    if (!reader->seekable)
-        return gvd_reader_fail_once(reader, err);
     gvd_source *full = NULL;
-    int rc = open_source(reader, true, NULL, &full, err);
+    int rc = reader->seekable ? open_source(reader, true, NULL, &full, err)
+                              : gvd_reader_fail_once(reader, err);
     if (rc == GVD_OK)
         rc = gvd_source_describe_all(full, out, count, err);
     gvd_source_close(&full);
+    if (rc < 0)
+        gvd_error_prefix(err, "%s: ", reader->params.url);
     return rc;
 }
 

@@ -60,8 +60,6 @@ static int step(gvd_reader *r, int timeout_ms, gvd_error *err)
 int gvd_reader_build_index(gvd_reader *reader, int timeout_ms, gvd_error *err)
 {
     gvd_reader *r = reader;
-    if (!r->seekable)
-        return gvd_reader_fail_once(r, err);
     pthread_mutex_lock(&r->lock);
     bool mine = !r->scanning && !r->index;
     bool there = r->index;
@@ -69,7 +67,8 @@ int gvd_reader_build_index(gvd_reader *reader, int timeout_ms, gvd_error *err)
     pthread_mutex_unlock(&r->lock);
     if (!mine)
         return there ? GVD_OK : GVD_AGAIN;
-    int rc = step(r, timeout_ms, err);
+    int rc =
+        r->seekable ? step(r, timeout_ms, err) : gvd_reader_fail_once(r, err);
     pthread_mutex_lock(&r->lock);
     r->scanning = false;
     pthread_mutex_unlock(&r->lock);

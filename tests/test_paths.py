@@ -41,6 +41,24 @@ def test_one_opening_serves_all_frames_by_number(clips: Clips, tmp_path: Path) -
         np.testing.assert_array_equal(video[number].numpy(), wanted[number])
 
 
+def test_a_file_that_is_gone_is_named_once(clips: Clips, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    shutil.copy(clips.path("h264.mp4"), path)
+    video, counted = (gvdecode.VideoDecoder(path, device="cpu") for _ in range(2))
+    assert counted[59].number == 59
+    next(video.batches(1))
+    path.unlink()
+    calls = (
+        lambda: len(video),
+        lambda: counted[0],
+        lambda: next(video.batches(1)),
+        lambda: gvdecode.VideoDecoder(path),
+    )
+    for call in calls:
+        with pytest.raises(FileNotFoundError, match=f"^{path}: there is no such file$"):
+            call()
+
+
 def test_a_file_that_another_one_took_the_place_of(
     clips: Clips, tmp_path: Path
 ) -> None:
