@@ -192,7 +192,8 @@ static int read_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
 {
     AVPacket *av = packet->owner;
     int code = gvd_source_read_av(s, av);
-    if (code < 0)
+    // What a failure cut short libav may give as a packet.
+    if (code < 0 || s->failure.code < 0)
         return end_of_file(s, code, err);
     packet->ordinal = s->next_ordinal++;
     fill_packet(s, packet);

@@ -56,7 +56,7 @@ int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err);
 // True where GVD_EOF came before what the file's header says.
 bool gvd_source_ends_early(const gvd_source *source);
 
-// True once reading has ended or failed.
+// True once reading or seeking has ended or failed: it is of no more use.
 bool gvd_source_is_over(const gvd_source *source);
 
 // Counted from 0 in file order: what gvd_source_read gives next.

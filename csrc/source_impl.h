@@ -24,7 +24,7 @@ struct gvd_source {
     AVBSFContext *filter;
     gvd_stream stream;
     int64_t next_ordinal;
-    bool ended;        // the last packet was read, or none can be
+    bool ended;        // no packet follows, or nobody knows which
     bool ends_early;   // there was less than its header says
     AVPacket *found;   // by seeking: the next to be read, or NULL
     gvd_error failure; // that libav makes something else of: the end of it

@@ -37,6 +37,7 @@ static int find(gvd_source *s, const gvd_source_mark *mark, gvd_error *err)
         if (code >= 0 && is_marked(packet, mark)) {
             s->found = packet;
             s->next_ordinal = mark->ordinal;
+            s->ended = false;
             return GVD_OK;
         }
         if (code < 0 || is_behind(packet, mark))
@@ -63,6 +64,7 @@ int gvd_source_seek(gvd_source *source, const gvd_source_mark *mark,
     if (s->next_ordinal == mark->ordinal)
         return GVD_OK;
     gvd_limit_begin(&s->limit);
+    s->ended = true; // unless the packet is found
     av_packet_free(&s->found);
     gvd_classifier_forget(&s->classifier);
     if (s->filter)

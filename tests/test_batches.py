@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import MEDIA, Opener
+from conftest import MEDIA, Clips, Opener
 
 import gvdecode
 
@@ -212,3 +212,16 @@ def test_gpu_and_cpu_give_the_same_bytes(
     gpu = rgb(opened(name, dimension_order=order))
     cpu = rgb(opened(name, dimension_order=order, device="cpu"))
     np.testing.assert_array_equal(gpu, cpu)
+
+
+def test_the_smallest_pictures_are_recycled_too(clips: Clips) -> None:
+    """Blocks that were never used again would be some 8 KiB a frame."""
+    path = clips.path("h264_intra.mp4")
+    with gvdecode.VideoDecoder(
+        path, device="cpu", size=(8, 9), pixel_format="gray8"
+    ) as video:
+        held = []
+        for _ in range(20):
+            assert sum(len(batch) for batch in video.batches(1)) == 60
+            held.append(gvdecode.memory_usage("cpu").held)
+    assert held[-1] < held[4] + (1 << 20)

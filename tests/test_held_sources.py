@@ -14,10 +14,6 @@ from conftest import Clips
 import gvdecode
 
 
-class Buffer(bytearray):
-    """Bytes that can have attributes."""
-
-
 class File(io.BytesIO):
     """A file that can have attributes."""
 
@@ -71,12 +67,26 @@ def test_an_object_is_let_go_of(clips: Clips) -> None:
     assert comes_true(lambda: alive() is None)
 
 
-@pytest.mark.parametrize("kind", [File, Buffer])
+# CPython up to 3.12 crashes where the memoryview of such bytes is cleared first.
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_in_a_cycle_with_what_reads_them(
+    clips: Clips, kind: Callable[[bytes], object]
+) -> None:
+    data = clips.path("h264.mp4").read_bytes()
+    for _ in range(20):
+        video = gvdecode.VideoDecoder(kind(data), device="cpu")
+        cycle: list[Any] = [video.batches(3)]
+        cycle.append(cycle)
+        next(cycle[0])
+        del cycle, video
+        gc.collect()
+
+
 @pytest.mark.parametrize("use", [str, len, iter, lambda video: next(video.batches(4))])
 def test_an_object_that_holds_its_own_decoder_is_let_go_of(
-    clips: Clips, kind: Callable[[bytes], Any], use: Callable[[Any], object]
+    clips: Clips, use: Callable[[Any], object]
 ) -> None:
-    source = kind(clips.path("h264.mp4").read_bytes())
+    source = File(clips.path("h264.mp4").read_bytes())
     alive = weakref.ref(source)
     source.video = gvdecode.VideoDecoder(source, device="cpu")
     source.used = use(source.video)

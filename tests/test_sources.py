@@ -1,5 +1,6 @@
 """Sources that are no paths: bytes in memory, and objects that read."""
 
+import contextlib
 import io
 import os
 import subprocess
@@ -222,6 +223,33 @@ def test_an_exception_of_read_comes_out_as_it_is(clips: Clips, call: int) -> Non
     calls = source.calls
     time.sleep(0.1)
     assert source.calls == calls
+
+
+class OutOfPaperError(Exception):
+    """Of the caller's own."""
+
+
+class Breaks(Seeks):
+    """Raises on the call of this number from now on."""
+
+    left = 1 << 30
+
+    def read(self, size: int) -> bytes:
+        self.left -= 1
+        if self.left == 0:
+            raise OutOfPaperError
+        return super().read(size)
+
+
+def test_an_exception_within_a_packet_of_a_request_comes_out(clips: Clips) -> None:
+    source = Breaks(clips.path("h264_open.mp4").read_bytes(), 777)
+    with gvdecode.VideoDecoder(source, device="cpu") as video:
+        wanted = read(clips.path("h264_open.mp4"))[: len(video)]
+        for left in range(1, 25):
+            source.left = left
+            number = left * 29 % len(video)
+            with contextlib.suppress(OutOfPaperError):
+                np.testing.assert_array_equal(video[number].numpy(), wanted[number])
 
 
 @pytest.mark.parametrize("call", [0, 30])

@@ -85,12 +85,18 @@ static void register_pool(void)
     pthread_atfork(NULL, NULL, reset_pool);
 }
 
+static size_t capacity_for(size_t bytes)
+{
+    return (bytes + PAGE) / PAGE * PAGE;
+}
+
 // An idle block that is large enough and not wastefully so.
 static gvd_host_block *take_idle(size_t bytes)
 {
+    const size_t most = 2 * capacity_for(bytes);
     pthread_mutex_lock(&pool.lock);
     gvd_host_block **at = &pool.idle;
-    while (*at && ((*at)->capacity < bytes || (*at)->capacity / 2 > bytes))
+    while (*at && ((*at)->capacity < bytes || (*at)->capacity > most))
         at = &(*at)->next;
     gvd_host_block *b = *at;
     if (b) {
@@ -114,7 +120,7 @@ gvd_host_block *gvd_host_block_get(size_t bytes)
     b = calloc(1, sizeof *b);
     if (!b)
         return NULL;
-    b->capacity = (bytes + PAGE) / PAGE * PAGE;
+    b->capacity = capacity_for(bytes);
     b->memory = aligned_alloc(PAGE, b->capacity);
     if (!b->memory) {
         free(b);

@@ -174,8 +174,9 @@ int gvd_py_source_open(gvd_py_state *state, PyObject *object, gvd_input **out)
 
 int gvd_py_source_traverse(gvd_input *input, visitproc visit, void *arg)
 {
+    // Not what has lent memory: a memoryview that is cleared before its memory
+    // is given back crashes CPython up to 3.12.
     source_object *s = gvd_input_owner(input);
-    Py_VISIT(s->view.obj);
     Py_VISIT(s->object);
     Py_VISIT(atomic_load(&s->raised));
     return 0;
