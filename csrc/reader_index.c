@@ -5,6 +5,8 @@
 
 int gvd_reader_take_access(gvd_reader *reader, gvd_source **out, gvd_error *err)
 {
+    if (!reader->seekable)
+        return gvd_reader_fail_once(reader, err);
     pthread_mutex_lock(&reader->lock);
     gvd_source **kept = reader->access ? &reader->access : &reader->source;
     *out = *kept;

@@ -84,10 +84,12 @@ int gvd_source_read_av(gvd_source *source, AVPacket *packet)
     }
     while ((code = av_read_frame(s->format, packet)) >= 0) {
         if (packet->stream_index == s->av_stream->index)
-            return 0;
+            break;
         av_packet_unref(packet);
     }
-    return code;
+    s->described |= code >= 0 && av_packet_get_side_data(
+                                     packet, AV_PKT_DATA_NEW_EXTRADATA, NULL);
+    return code < 0 ? code : 0;
 }
 
 static void release_packet(gvd_packet *packet)
@@ -240,7 +242,8 @@ bool gvd_source_ends_early(const gvd_source *source)
 
 bool gvd_source_is_over(const gvd_source *source)
 {
-    return source->ended || source->failure.code < 0;
+    // libavformat tells a configuration once, even where it then seeks.
+    return source->ended || source->described || source->failure.code < 0;
 }
 
 int64_t gvd_source_next(const gvd_source *source)

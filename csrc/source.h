@@ -56,7 +56,8 @@ int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err);
 // True where GVD_EOF came before what the file's header says.
 bool gvd_source_ends_early(const gvd_source *source);
 
-// True once reading or seeking has ended or failed: it is of no more use.
+// True for one that is of no more use to others: reading or seeking has ended
+// or failed, or what its packets mean depends on those before.
 bool gvd_source_is_over(const gvd_source *source);
 
 // Counted from 0 in file order: what gvd_source_read gives next.

@@ -25,6 +25,7 @@ struct gvd_source {
     gvd_stream stream;
     int64_t next_ordinal;
     bool ended;        // no packet follows, or nobody knows which
+    bool described;    // a packet had another decoder configuration with it
     bool ends_early;   // there was less than its header says
     AVPacket *found;   // by seeking: the next to be read, or NULL
     gvd_error failure; // that libav makes something else of: the end of it

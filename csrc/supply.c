@@ -28,25 +28,32 @@ gvd_source *gvd_supply_free(gvd_supply *supply)
     gvd_source *source = supply->source;
     if (source != supply->first)
         gvd_source_close(&supply->first);
-    if (gvd_source_is_over(source))
+    if (supply->lost || gvd_source_is_over(source))
         gvd_source_close(&source);
     else
         gvd_source_lend(source, NULL);
     return source;
 }
 
-// The file is opened again and read from its start on.
-static int start_over(gvd_supply *s, gvd_error *err)
+static int reopen(gvd_supply *s, gvd_error *err)
 {
     gvd_source *fresh = NULL;
+    s->lost = true;
     int rc = gvd_reader_open_source(s->reader, &s->stopped, &fresh, err);
     if (rc < 0)
         return rc;
     if (s->source != s->first)
         gvd_source_close(&s->source);
     s->source = fresh;
-    s->linear = true;
+    s->lost = false;
     return GVD_OK;
+}
+
+// The file is opened again and read through from its start on.
+static int start_over(gvd_supply *s, gvd_error *err)
+{
+    s->linear = true;
+    return reopen(s, err);
 }
 
 static int seek(gvd_supply *s, int64_t packet, gvd_error *err)
@@ -59,7 +66,9 @@ static int seek(gvd_supply *s, int64_t packet, gvd_error *err)
         .dts = job->dts,
         .position = job->position,
     };
-    if (job->packet == 0 || job->packet != packet)
+    if (packet == 0)
+        return reopen(s, err);
+    if (job->packet != packet)
         return start_over(s, err);
     int rc = gvd_source_seek(s->source, &mark, err);
     return rc == GVD_AGAIN ? start_over(s, err) : rc;

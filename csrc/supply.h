@@ -19,6 +19,7 @@ typedef struct gvd_supply {
     gvd_source *source;
     gvd_source *first; // what the decoders know the stream by
     bool linear;       // seeking has failed: the file is read through
+    bool lost;         // the source stands nobody knows where
 
     atomic_bool stopped;
 } gvd_supply;

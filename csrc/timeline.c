@@ -88,10 +88,32 @@ static bool is_later(const gvd_timeline *timeline, int64_t pts)
     return timeline->last == GVD_NO_PTS || pts > timeline->last;
 }
 
+// The place in `ahead` of the packet with this time, or ahead_count. A later
+// frame may have taken it along: no packet that has the same time much later
+// stands in for it.
+static size_t find_own(const gvd_timeline *timeline, int64_t time)
+{
+    const gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
+    size_t known = timeline->ahead_count, own = 0;
+    if (!is_later(timeline, time) && known > GVD_TIMELINE_WINDOW)
+        known = GVD_TIMELINE_WINDOW;
+    while (own < known && ahead[own].time != time)
+        own++;
+    return own < known && time != GVD_NO_PTS ? own : timeline->ahead_count;
+}
+
+// Packets that must be known before the time and number of a frame are given.
+static int64_t packets_needed(const gvd_timeline *timeline, int64_t pts)
+{
+    const size_t behind = timeline->ahead_count - find_own(timeline, pts);
+    const int64_t place = timeline->packets - (int64_t)behind;
+    const bool far = behind > 0 && place > timeline->frames;
+    return (far ? place : timeline->frames) + GVD_TIMELINE_AHEAD;
+}
+
 bool gvd_timeline_is_ready(const gvd_timeline *timeline, int64_t pts)
 {
-    if (timeline->packets <
-        timeline->frames + timeline->lost + GVD_TIMELINE_AHEAD)
+    if (timeline->packets < packets_needed(timeline, pts))
         return false;
     if (is_regular(timeline, pts) && is_later(timeline, pts))
         return true;
@@ -108,17 +130,25 @@ static void drop_front(gvd_timeline *timeline, size_t count)
     timeline->ahead_count -= count;
 }
 
-// Packets behind its own, of those that are known for sure by now, whose frames
-// should have come before.
-static int64_t count_earlier(const gvd_timeline *timeline, int64_t time)
+// Packets close behind a place whose frames should have come before.
+static int64_t count_earlier(const gvd_timeline *timeline, size_t place,
+                             int64_t time)
 {
     const gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
-    const int64_t first = timeline->packets - (int64_t)timeline->ahead_count;
-    const int64_t end = timeline->frames + timeline->lost + GVD_TIMELINE_AHEAD;
     int64_t count = 0;
-    for (size_t i = 0; i < timeline->ahead_count && first + (int64_t)i < end;
-         i++)
+    size_t end = place + GVD_TIMELINE_AHEAD; // known in any reading
+    if (end > timeline->ahead_count)
+        end = timeline->ahead_count;
+    for (size_t i = place + 1; i < end; i++)
         count += ahead[i].numbered && ahead[i].time < time;
+    return count;
+}
+
+static int64_t count_given_later(const gvd_timeline *timeline, int64_t time)
+{
+    int64_t count = 0;
+    for (int i = 0; i < GVD_TIMELINE_WINDOW && i < timeline->frames; i++)
+        count += timeline->given[i] > time;
     return count;
 }
 
@@ -127,26 +157,25 @@ static int64_t count_earlier(const gvd_timeline *timeline, int64_t time)
 static void take_own(gvd_timeline *timeline, int64_t time)
 {
     gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
-    size_t known = timeline->ahead_count;
-    // A later frame may have taken it along: no packet that has the same time
-    // much later stands in for it.
-    if (!is_later(timeline, time) && known > GVD_TIMELINE_WINDOW)
-        known = GVD_TIMELINE_WINDOW;
-    size_t own = 0, kept = 0;
-    while (own < known && ahead[own].time != time)
-        own++;
-    if (own == known)
+    const size_t own = find_own(timeline, time);
+    if (own == timeline->ahead_count) {
+        if (timeline->lost > 0 && !is_later(timeline, time)) {
+            timeline->lost--; // it was not, after all
+            timeline->number = timeline->frames + timeline->lost -
+                               count_given_later(timeline, time);
+        }
         return;
+    }
     const bool numbered = ahead[own].numbered;
+    const int64_t earlier = numbered ? count_earlier(timeline, own, time) : 0;
+    size_t kept = 0;
     for (size_t i = own; i-- > 0;)
         if (ahead[i].time > time)
             ahead[own - kept++] = ahead[i];
         else
             timeline->lost += ahead[i].numbered && numbered;
     drop_front(timeline, own + 1 - kept);
-    if (numbered)
-        timeline->number =
-            timeline->frames + timeline->lost + count_earlier(timeline, time);
+    timeline->number = timeline->frames + timeline->lost + earlier;
 }
 
 // The smallest of the next packets', or GVD_NO_PTS if they have none.
@@ -193,6 +222,7 @@ int64_t gvd_timeline_next(gvd_timeline *timeline, int64_t pts)
     } else {
         time = take_smallest(timeline);
     }
+    timeline->given[timeline->frames % GVD_TIMELINE_WINDOW] = pts;
     timeline->frames++;
     if (timeline->last != GVD_NO_PTS && time < timeline->last)
         time = timeline->last;

@@ -28,13 +28,15 @@ typedef struct gvd_timeline {
     gvd_timeline_packet *ahead; // whose frames are not out yet, in file order
     size_t ahead_start, ahead_count, ahead_capacity;
     int64_t recent[GVD_TIMELINE_WINDOW]; // of the last packets, a ring
-    int64_t last;       // the last timestamp that was given, or GVD_NO_PTS
-    int64_t packets;    // pushed so far
-    int64_t frames;     // given so far
-    int64_t lost;       // packets that were numbered and gave no frame
-    int64_t number;     // of the last frame, with these
-    int64_t first_time; // the first packet that has a timestamp
-    int64_t irregular;  // the first whose pts is missing or another's
+    int64_t last;    // the last timestamp that was given, or GVD_NO_PTS
+    int64_t packets; // pushed so far
+    int64_t frames;  // given so far
+    int64_t lost;    // packets that were numbered and gave no frame
+    int64_t number;  // of the last frame, with these
+    int64_t
+        given[GVD_TIMELINE_WINDOW]; // the own times of the last frames, a ring
+    int64_t first_time;             // the first packet that has a timestamp
+    int64_t irregular; // the first whose pts is missing or another's
 } gvd_timeline;
 
 void gvd_timeline_init(gvd_timeline *timeline, const gvd_media *media);

@@ -76,6 +76,42 @@ static void test_a_lost_frame_leaves_the_numbers_of_the_others(void)
     }
 }
 
+// A file whose pts are its dts: what is passed over comes all the same.
+static void test_frames_in_another_order_than_their_times(void)
+{
+    enum {
+        FRAMES = 4000
+    };
+    gvd_timeline t = start_timeline(1, 1000, 25, 1);
+    for (int i = 0; i < FRAMES + 4; i++)
+        push(&t, i, i);
+    for (int i = 0; i < FRAMES; i++) {
+        static const int order[] = {0, 2, 3, 1};
+        const int place = i / 4 * 4 + order[i % 4];
+        REQUIRE(gvd_timeline_next(&t, place) >= place);
+        REQUIRE(t.number == place);
+    }
+    gvd_timeline_free(&t);
+}
+
+// In a pyramid of 16 the lost one may stand far behind in the file.
+static void test_a_lost_frame_in_a_deep_pyramid(void)
+{
+    static const int64_t packets[] = {0, 16, 8, 4, 2, 1, 3, 6, 5, 7, 12, 10};
+    gvd_timeline t = start_timeline(1, 1000, 25, 1);
+    int known = 0;
+    for (int frame = 0; frame < 7; frame++) {
+        while (!gvd_timeline_is_ready(&t, frame))
+            push(&t, packets[known++], NONE);
+        REQUIRE(known <= COUNT(packets));
+        if (frame == 1)
+            continue; // is lost
+        REQUIRE(gvd_timeline_next(&t, frame) == frame);
+        REQUIRE(t.number == frame);
+    }
+    gvd_timeline_free(&t);
+}
+
 // Those of the start are gone when the smallest are taken, four packets before
 // the first that has none.
 static void test_packets_without_frames_before_one_without_a_time(void)
@@ -175,7 +211,8 @@ static void test_ready_when_enough_is_known(void)
     gvd_timeline t = start_timeline(1, 1000, 25, 1);
     REQUIRE(!gvd_timeline_is_ready(&t, NONE));
     for (int i = 0; i < GVD_TIMELINE_WINDOW; i++) {
-        REQUIRE(gvd_timeline_is_ready(&t, 5) == (i >= GVD_TIMELINE_AHEAD));
+        REQUIRE(gvd_timeline_is_ready(&t, 0) == (i >= GVD_TIMELINE_AHEAD));
+        REQUIRE(!gvd_timeline_is_ready(&t, i - 3)); // too close behind
         REQUIRE(i < GVD_TIMELINE_AHEAD || !gvd_timeline_is_ready(&t, NONE));
         push(&t, i, NONE);
     }
@@ -442,6 +479,8 @@ int main(void)
     test_good_timestamps_are_kept();
     test_packets_without_frames_are_passed_over();
     test_a_lost_frame_leaves_the_numbers_of_the_others();
+    test_frames_in_another_order_than_their_times();
+    test_a_lost_frame_in_a_deep_pyramid();
     test_packets_without_frames_before_one_without_a_time();
     test_a_missing_timestamp_takes_the_smallest_that_is_free();
     test_dts_stands_in_for_pts();
