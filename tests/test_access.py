@@ -1,5 +1,6 @@
 """Frames by number: what is asked for is what sequential reading gives there."""
 
+import io
 import random
 import threading
 import time
@@ -329,6 +330,37 @@ def test_a_pipe_has_no_numbers_but_can_be_listed(
                 use()
         assert video
         assert len(list(video)) == 60
+
+
+def test_an_index_makes_no_pipe_one_that_is_read_twice(
+    clips: Clips, fifo: Callable[[Path], Path]
+) -> None:
+    clip = clips.path("h264.ts")
+    index = gvdecode.VideoDecoder(clip, device="cpu").index
+    with gvdecode.VideoDecoder(fifo(clip), device="cpu", index=index) as video:
+        with pytest.raises(gvdecode.UnsupportedError, match="read only once"):
+            video[5]
+        assert len(list(video)) == 60
+
+
+def test_going_back_to_the_start_reads_no_more_than_what_is_asked_for(
+    clips: Clips,
+) -> None:
+    class Counted(io.BytesIO):
+        taken = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            self.taken += len(data)
+            return data
+
+    source = Counted(clips.path("long.mp4").read_bytes())
+    with gvdecode.VideoDecoder(source, device="cpu") as video:
+        last = len(video) - 1
+        video.get_frames_at([last // 2])
+        before = source.taken
+        assert video.get_frames_at([0, last]).number == [0, last]
+    assert source.taken - before < len(source.getvalue()) / 2
 
 
 CHANGE = MEDIA / "quirks" / "test_res_change.h264"
