@@ -86,6 +86,8 @@ OTHERS = {
     # Two clips of different crops for one decoder; 322 is 336 with 14 cropped.
     "crop_a.mp4": command(f"{X264} keyint=12:open-gop=0", size="322x242", frames=24),
     "crop_b.mp4": command(f"{X264} keyint=12:open-gop=0", size="334x226", frames=24),
+    # Other parameter sets than h264.mp4 has.
+    "h264_cavlc.mp4": command(f"{X264} keyint=12:cabac=0:8x8dct=0:open-gop=0"),
     # No planes: there are no native frames of it.
     "packed.avi": command("-c:v rawvideo", pixels="rgb555le", frames=12),
     # Frames 20 and 21 at one time.

@@ -1,0 +1,46 @@
+"""A file whose frames have two decoder configurations: each frame is decoded with
+its own, whatever was asked for before."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Clips
+
+import gvdecode
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def joined(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from two_descriptions import join
+
+    path = tmp_path / "joined.mp4"
+    join(clips.path("h264.mp4"), clips.path("h264_cavlc.mp4"), path)
+    return path
+
+
+def pixels(source: Path, **options: Any) -> np.ndarray:
+    with gvdecode.VideoDecoder(source, pixel_format="gray8", **options) as video:
+        return np.stack([frame.numpy() for frame in video])
+
+
+def test_each_frame_is_decoded_with_its_own_description(
+    clips: Clips, joined: Path, device: str
+) -> None:
+    parts = [clips.path("h264.mp4"), clips.path("h264_cavlc.mp4")]
+    want = np.concatenate([pixels(part, device=device) for part in parts])
+    assert np.array_equal(pixels(joined, device=device), want)
+
+    dice = random.Random(3)
+    with gvdecode.VideoDecoder(joined, device=device, pixel_format="gray8") as video:
+        assert len(video) == len(want)
+        # From one part to the other, and from frame to frame within one.
+        for number in [70, 75, 100, 30, 35, 5, *dice.choices(range(120), k=30)]:
+            assert np.array_equal(video[number].numpy(), want[number]), number
+        numbers = [110, 3, 60, 59]
+        assert np.array_equal(video.get_frames_at(numbers).numpy(), want[numbers])
