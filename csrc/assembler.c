@@ -216,13 +216,16 @@ static int submit(gvd_assembler *a, gvd_frame *frame, int64_t slot,
     if (rc == GVD_OK && frame->layout != GVD_LAYOUT_OUTPUT)
         rc =
             gvd_conversions_get(a->params.conversions, frame, &conversion, err);
-    if (rc < 0) {
+    if (rc < 0)
         gvd_frame_unref(&facts);
+    else
+        rc = gvd_batch_put(a->current->batch, slot, facts, err);
+    if (rc < 0) {
+        gvd_conversion_unref(&conversion);
         free(t);
         return rc;
     }
     draft *d = a->current;
-    d->batch->frames[slot] = facts;
     *t = (convert_task){
         .task.run = run_convert,
         .assembler = a,

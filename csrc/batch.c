@@ -5,14 +5,32 @@
 int gvd_batch_create(int capacity, gvd_batch **out, gvd_error *err)
 {
     gvd_batch *batch = calloc(1, sizeof *batch);
-    if (batch)
-        batch->frames = calloc((size_t)capacity, sizeof(gvd_frame *));
-    if (!batch || !batch->frames) {
-        free(batch);
+    if (!batch)
         return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
-    }
     batch->capacity = capacity;
     *out = batch;
+    return GVD_OK;
+}
+
+int gvd_batch_put(gvd_batch *batch, int64_t slot, gvd_frame *frame,
+                  gvd_error *err)
+{
+    if (slot >= batch->room) {
+        int64_t room = 2 * slot + 16;
+        if (room > batch->capacity)
+            room = batch->capacity;
+        gvd_frame **grown =
+            realloc(batch->frames, (size_t)room * sizeof(gvd_frame *));
+        if (!grown) {
+            gvd_frame_unref(&frame);
+            return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+        }
+        for (int64_t i = batch->room; i < room; i++)
+            grown[i] = NULL;
+        batch->frames = grown;
+        batch->room = (int)room;
+    }
+    batch->frames[slot] = frame;
     return GVD_OK;
 }
 
@@ -22,7 +40,7 @@ void gvd_batch_free(gvd_batch **batch)
     *batch = NULL;
     if (!b)
         return;
-    for (int i = 0; i < b->capacity; i++)
+    for (int i = 0; i < b->room; i++)
         gvd_frame_unref(&b->frames[i]);
     gvd_tensor_unref(&b->tensor);
     free(b->frames);

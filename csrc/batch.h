@@ -16,8 +16,11 @@ int gvd_target_check(const gvd_target *target, enum gvd_dtype dtype,
                      const int64_t shape[GVD_MAX_DIMS], gvd_error *err);
 void gvd_target_release(gvd_target *target);
 
-// Room for `capacity` frames; count is 0.
+// For up to `capacity` frames; count is 0.
 int gvd_batch_create(int capacity, gvd_batch **out, gvd_error *err);
+// Takes the frame, also where it fails. The count is the caller's.
+int gvd_batch_put(gvd_batch *batch, int64_t slot, gvd_frame *frame,
+                  gvd_error *err);
 
 // Frames of several sizes were asked for as one array.
 int gvd_fail_sizes(gvd_error *err);

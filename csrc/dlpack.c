@@ -30,14 +30,14 @@ static DLTensor describe(gvd_tensor *tensor)
 static void delete_legacy(DLManagedTensor *self)
 {
     gvd_tensor *tensor = self->manager_ctx;
-    gvd_tensor_unref(&tensor);
+    gvd_tensor_drop(&tensor);
     free(self);
 }
 
 static void delete_versioned(DLManagedTensorVersioned *self)
 {
     gvd_tensor *tensor = self->manager_ctx;
-    gvd_tensor_unref(&tensor);
+    gvd_tensor_drop(&tensor);
     free(self);
 }
 

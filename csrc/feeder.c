@@ -42,7 +42,7 @@ static int push_locked(gvd_scheduler *s, gvd_job *job, gvd_packet *packet,
         return gvd_fail(err, GVD_ERR_INTERNAL,
                         "packet %lld is for a job that is complete",
                         (long long)packet->ordinal);
-    s->queued_bytes += (int64_t)packet->size;
+    s->queued_bytes += gvd_packet_cost(packet);
     int rc = gvd_job_push_packet(job, packet, shown, err);
     if (job->shown > s->longest_job)
         s->longest_job = job->shown;
@@ -116,6 +116,9 @@ static void end_locked(gvd_scheduler *s, int status)
     }
     s->fed = true;
     s->feed_status = status < 0 ? status : GVD_OK;
+    // Where the file itself ends early, there is no more to come.
+    s->cut = status < 0 && status != GVD_ERR_DECODE &&
+             !(status == GVD_ERR_TIMEOUT && s->params.follows);
     gvd_scheduler_wake_locked(s);
     pthread_cond_broadcast(&s->frames);
 }

@@ -50,6 +50,7 @@ struct gvd_frame {
     // Blocks, then copies one plane without padding; NULL in host memory.
     int (*to_host)(gvd_frame *frame, int plane, void *host, gvd_error *err);
     void *owner;       // the maker's
+    int64_t held;      // bytes of memory, with padding and what is cropped away
     int device;        // the GPU's number, in device memory
     gvd_charge charge; // on what all decoders may hold, until it is given out
 

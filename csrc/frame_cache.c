@@ -22,13 +22,13 @@ static gvd_frame *pop_locked(gvd_frame_cache *cache)
     gvd_frame *oldest = cache->frames[cache->start];
     cache->start = (cache->start + 1) % GVD_CACHE_FRAMES;
     cache->count--;
-    cache->bytes -= gvd_frame_bytes(oldest);
+    cache->bytes -= oldest->held;
     return oldest;
 }
 
 void gvd_frame_cache_put(gvd_frame_cache *cache, gvd_frame *frame)
 {
-    int64_t bytes = gvd_frame_bytes(frame);
+    int64_t bytes = frame->held;
     pthread_mutex_lock(&cache->lock);
     bool kept = bytes <= GVD_CACHE_BYTES && !find_locked(cache, frame->number);
     while (kept && (cache->count == GVD_CACHE_FRAMES ||
@@ -58,7 +58,7 @@ void gvd_frame_cache_trim(gvd_frame_cache *cache, int64_t bytes)
     pthread_mutex_lock(&cache->lock);
     while (cache->count > 0 && bytes > 0) {
         gvd_frame *oldest = pop_locked(cache);
-        bytes -= gvd_frame_bytes(oldest);
+        bytes -= oldest->held;
         gvd_frame_unref(&oldest);
     }
     pthread_mutex_unlock(&cache->lock);

@@ -75,7 +75,7 @@ bool gvd_job_take_packet(gvd_job *job, gvd_job_packet *out)
     *out = *slot;
     if (job->kept) {
         gvd_packet_ref(out->packet);
-        job->kept_bytes += (int64_t)out->packet->size;
+        job->kept_bytes += gvd_packet_cost(out->packet);
         job->taken++;
     } else {
         job->packet_start++;

@@ -16,8 +16,9 @@ struct gvd_budget {
     pthread_mutex_t lock;
     // Guarded by lock.
     int64_t limit, held, held_max;
-    int64_t claimed, idle;
-    int64_t wanted; // by claims that wait
+    int64_t claimed, idle, needed; // of what is held
+    int64_t reserved;              // for sessions, until they are charged
+    int64_t wanted;                // by claims that wait
     double patience;
     double moved;     // when something was given back last
     gvd_claim *first; // that waits
@@ -36,7 +37,8 @@ static void reset(gvd_budget *b)
     pthread_mutex_init(&b->trim_lock, NULL);
     b->trimmers = NULL;
     pthread_mutex_init(&b->lock, NULL);
-    b->held = b->held_max = b->claimed = b->idle = b->wanted = 0;
+    b->held = b->held_max = b->claimed = b->idle = b->needed = 0;
+    b->reserved = b->wanted = 0;
     b->claims = b->trimming = 0;
     b->first = NULL;
     b->crowd = (gvd_crowd){.most = b->crowd.most};
@@ -91,22 +93,22 @@ void gvd_budget_remove_trimmer(gvd_budget *budget, gvd_trimmer *trimmer)
     pthread_mutex_unlock(&budget->trim_lock);
 }
 
-static int64_t missing(gvd_budget *b, int64_t bytes)
+// Bytes too many with so many more. What is reserved is for what is needed.
+static int64_t missing_locked(const gvd_budget *b, int64_t bytes, bool needed)
 {
-    pthread_mutex_lock(&b->lock);
-    int64_t more = b->held + bytes - b->limit;
-    pthread_mutex_unlock(&b->lock);
-    return more;
+    return b->held + (needed ? 0 : b->reserved) + bytes - b->limit;
 }
 
 // Gives up the lock. Nothing becomes idle meanwhile: what is freed stays so.
-static void trim_locked(gvd_budget *b, int64_t bytes)
+static void trim_locked(gvd_budget *b, int64_t bytes, bool needed)
 {
     b->trimming++;
     pthread_mutex_unlock(&b->lock);
     pthread_mutex_lock(&b->trim_lock);
     for (gvd_trimmer *t = b->trimmers; t; t = t->next) {
-        int64_t more = missing(b, bytes);
+        pthread_mutex_lock(&b->lock);
+        int64_t more = missing_locked(b, bytes, needed);
+        pthread_mutex_unlock(&b->lock);
         if (more <= 0)
             break;
         t->trim(t, more);
@@ -124,7 +126,7 @@ void gvd_budget_set(gvd_budget *budget, int64_t limit, double patience)
     budget->set = true;
     budget->limit = limit;
     budget->patience = patience;
-    trim_locked(budget, 0);
+    trim_locked(budget, 0, false);
     budget->held_max = budget->held;
     pthread_mutex_unlock(&budget->lock);
 }
@@ -157,7 +159,9 @@ int64_t gvd_budget_share(gvd_budget *budget)
 {
     pthread_mutex_lock(&budget->lock);
     int readers = budget->claims > 0 ? budget->claims : 1;
-    int64_t share = (budget->limit - budget->claimed) / readers;
+    int64_t share =
+        (budget->limit - budget->claimed - budget->needed - budget->reserved) /
+        readers;
     pthread_mutex_unlock(&budget->lock);
     return share > 0 ? share : 0;
 }
@@ -172,7 +176,8 @@ void gvd_budget_set_crowd(gvd_budget *budget, int readings)
 bool gvd_budget_is_wanted(gvd_budget *budget)
 {
     pthread_mutex_lock(&budget->lock);
-    bool wanted = budget->first;
+    bool tight = missing_locked(budget, budget->reserved, false) > 0;
+    bool wanted = budget->first || (budget->reserved > 0 && tight);
     pthread_mutex_unlock(&budget->lock);
     return wanted;
 }
@@ -183,19 +188,19 @@ static bool is_patient_locked(const gvd_budget *b, double since)
     return gvd_seconds() - start < b->patience;
 }
 
-bool gvd_budget_is_patient(gvd_budget *budget, double since)
+double gvd_budget_patience(gvd_budget *budget)
 {
     pthread_mutex_lock(&budget->lock);
-    bool patient = is_patient_locked(budget, since);
+    double patience = budget->patience;
     pthread_mutex_unlock(&budget->lock);
-    return patient;
+    return patience;
 }
 
 // --- charges ---
 
-static bool reserve_locked(gvd_budget *b, int64_t bytes)
+static bool hold_locked(gvd_budget *b, int64_t bytes, bool needed)
 {
-    if (b->held + bytes > b->limit)
+    if (missing_locked(b, bytes, needed) > 0)
         return false;
     b->held += bytes;
     if (b->held > b->held_max)
@@ -206,25 +211,31 @@ static bool reserve_locked(gvd_budget *b, int64_t bytes)
 // What is idle would make room. To free less than that helps nobody.
 static bool is_idle_locked(const gvd_budget *b, int64_t bytes)
 {
-    return b->held + bytes - b->limit <= b->idle;
+    return missing_locked(b, bytes, false) <= b->idle;
 }
 
 static bool take_locked(gvd_budget *b, int64_t bytes, enum gvd_charge_kind kind)
 {
-    bool extra = kind == GVD_CHARGE_EXTRA;
-    if (kind == GVD_CHARGE_IDLE) {
-        bool kept = b->trimming == 0 && reserve_locked(b, bytes);
-        b->idle += kept ? bytes : 0;
-        return kept;
-    }
+    bool extra = kind == GVD_CHARGE_EXTRA, needed = kind == GVD_CHARGE_NEEDED;
+    if (kind == GVD_CHARGE_IDLE)
+        return b->trimming == 0 && hold_locked(b, bytes, false);
     if (extra && b->first)
         return false;
-    if (reserve_locked(b, bytes))
+    if (hold_locked(b, bytes, needed))
         return true;
     if (extra && !is_idle_locked(b, bytes))
         return false;
-    trim_locked(b, bytes);
-    return !(extra && b->first) && reserve_locked(b, bytes);
+    trim_locked(b, bytes, needed);
+    return !(extra && b->first) && hold_locked(b, bytes, needed);
+}
+
+// What is held for what.
+static void count_locked(const gvd_charge *charge, int64_t bytes)
+{
+    if (charge->kind == GVD_CHARGE_IDLE)
+        charge->budget->idle += bytes;
+    if (charge->kind == GVD_CHARGE_NEEDED)
+        charge->budget->needed += bytes;
 }
 
 bool gvd_charge_take(gvd_charge *charge, gvd_budget *budget, int64_t bytes,
@@ -232,9 +243,11 @@ bool gvd_charge_take(gvd_charge *charge, gvd_budget *budget, int64_t bytes,
 {
     pthread_mutex_lock(&budget->lock);
     bool taken = take_locked(budget, bytes, kind);
+    if (taken) {
+        *charge = (gvd_charge){budget, bytes, epoch, kind};
+        count_locked(charge, bytes);
+    }
     pthread_mutex_unlock(&budget->lock);
-    if (taken)
-        *charge = (gvd_charge){budget, bytes, epoch, kind == GVD_CHARGE_IDLE};
     return taken;
 }
 
@@ -246,7 +259,7 @@ void gvd_charge_give(gvd_charge *charge)
         return;
     pthread_mutex_lock(&c.budget->lock);
     c.budget->held -= c.bytes;
-    c.budget->idle -= c.idle ? c.bytes : 0;
+    count_locked(&c, -c.bytes);
     c.budget->moved = gvd_seconds();
     pthread_mutex_unlock(&c.budget->lock);
 }
@@ -257,7 +270,7 @@ static void enqueue_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
 {
     if (!claim->known) {
         claim->known = true;
-        claim->charge = (gvd_charge){b, 0, epoch, false};
+        claim->charge = (gvd_charge){b, 0, epoch, GVD_CHARGE_EXTRA};
         b->claims++;
     }
     const int64_t more = bytes - claim->charge.bytes;
@@ -289,7 +302,7 @@ static void dequeue_locked(gvd_budget *b, gvd_claim *claim)
 
 static bool is_next_locked(gvd_budget *b, const gvd_claim *claim)
 {
-    const bool all_fit = b->held + b->wanted <= b->limit;
+    const bool all_fit = missing_locked(b, b->wanted, false) <= 0;
     return (b->first == claim || all_fit) &&
            (claim->member.present ||
             !gvd_crowd_is_full(&b->crowd, claim->since));
@@ -307,7 +320,7 @@ bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget, int64_t bytes)
 static bool grant_locked(gvd_budget *b, gvd_claim *claim, int64_t bytes)
 {
     int64_t more = bytes - claim->charge.bytes;
-    if (more > 0 && !(is_next_locked(b, claim) && reserve_locked(b, more)))
+    if (more > 0 && !(is_next_locked(b, claim) && hold_locked(b, more, false)))
         return false;
     gvd_crowd_add(&b->crowd, &claim->member);
     if (more > 0) {
@@ -360,7 +373,7 @@ int gvd_claim_grow(gvd_claim *claim, gvd_budget *budget, int64_t bytes,
     enqueue_locked(b, claim, bytes);
     bool granted = grant_locked(b, claim, bytes);
     if (!granted && bytes <= b->limit && pays_to_trim_locked(b, claim, bytes)) {
-        trim_locked(b, bytes - claim->charge.bytes);
+        trim_locked(b, bytes - claim->charge.bytes, false);
         granted = grant_locked(b, claim, bytes);
     }
     if (!granted) {
@@ -373,18 +386,39 @@ int gvd_claim_grow(gvd_claim *claim, gvd_budget *budget, int64_t bytes,
     return rc;
 }
 
-void gvd_claim_shrink(gvd_claim *claim, int64_t bytes)
+void gvd_claim_reserve(gvd_claim *claim, gvd_budget *budget, int64_t rest)
 {
-    gvd_budget *b = claim->charge.budget;
+    gvd_budget *b = budget;
     pthread_mutex_lock(&b->lock);
-    if (claim->charge.bytes > bytes) {
-        int64_t less = claim->charge.bytes - bytes;
-        claim->charge.bytes = bytes;
-        b->claimed -= less;
-        b->held -= less;
-        b->moved = gvd_seconds();
+    int64_t more = claim->charge.bytes - rest;
+    if (more > 0) {
+        claim->charge.bytes = rest;
+        claim->reserved += more;
+        b->claimed -= more;
+        b->held -= more;
+        b->reserved += more;
     }
     pthread_mutex_unlock(&b->lock);
+}
+
+static void end_reserve_locked(gvd_budget *b, gvd_claim *claim)
+{
+    b->reserved -= claim->reserved;
+    claim->reserved = 0;
+}
+
+void gvd_claim_end_reserve(gvd_claim *claim, gvd_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    end_reserve_locked(budget, claim);
+    pthread_mutex_unlock(&budget->lock);
+}
+
+void gvd_claim_withdraw(gvd_claim *claim, gvd_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    dequeue_locked(budget, claim);
+    pthread_mutex_unlock(&budget->lock);
 }
 
 void gvd_claim_drop(gvd_claim *claim)
@@ -394,6 +428,7 @@ void gvd_claim_drop(gvd_claim *claim)
         return;
     pthread_mutex_lock(&b->lock);
     dequeue_locked(b, claim);
+    end_reserve_locked(b, claim);
     b->claims--;
     gvd_crowd_remove(&b->crowd, &claim->member);
     b->claimed -= claim->charge.bytes;

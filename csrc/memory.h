@@ -50,21 +50,22 @@ int64_t gvd_budget_share(gvd_budget *budget);
 void gvd_budget_set_crowd(gvd_budget *budget, int readings);
 // Whether a claim waits, so that what is idle is not for those who go on.
 bool gvd_budget_is_wanted(gvd_budget *budget);
-// Whether waiting since then, a gvd_seconds(), may still help.
-bool gvd_budget_is_patient(gvd_budget *budget, double since);
+// Seconds, as they were set.
+double gvd_budget_patience(gvd_budget *budget);
+
+enum gvd_charge_kind {
+    GVD_CHARGE_IDLE,   // kept for later: nothing is trimmed for it
+    GVD_CHARGE_EXTRA,  // makes a reading faster
+    GVD_CHARGE_NEEDED, // a session: neither claims that wait nor what is
+                       // reserved stand in its way
+};
 
 typedef struct gvd_charge {
     gvd_budget *budget;
     int64_t bytes; // 0: nothing is charged
     unsigned epoch;
-    bool idle;
+    enum gvd_charge_kind kind;
 } gvd_charge;
-
-enum gvd_charge_kind {
-    GVD_CHARGE_IDLE,   // kept for later: nothing is trimmed for it
-    GVD_CHARGE_EXTRA,  // makes a reading faster
-    GVD_CHARGE_NEEDED, // claims that wait do not stand in its way
-};
 
 // False without room. The charge must be empty.
 bool gvd_charge_take(gvd_charge *charge, gvd_budget *budget, int64_t bytes,
@@ -78,6 +79,7 @@ struct gvd_claim {
     bool known, waiting;
     gvd_crowd_member member; // once it was granted
     int64_t wanted;          // bytes more, while it waits
+    int64_t reserved;
     double since, trimmed;
     gvd_claim *next; // of those that wait
 };
@@ -89,7 +91,12 @@ bool gvd_claim_is_next(gvd_claim *claim, gvd_budget *budget, int64_t bytes);
 // never fits, or where waiting was in vain.
 int gvd_claim_grow(gvd_claim *claim, gvd_budget *budget, int64_t bytes,
                    gvd_error *err);
-void gvd_claim_shrink(gvd_claim *claim, int64_t bytes);
+// What is beyond the rest is kept for a GVD_CHARGE_NEEDED until the end: nobody
+// else takes it between the claim and the charge.
+void gvd_claim_reserve(gvd_claim *claim, gvd_budget *budget, int64_t rest);
+void gvd_claim_end_reserve(gvd_claim *claim, gvd_budget *budget);
+// It waits no more.
+void gvd_claim_withdraw(gvd_claim *claim, gvd_budget *budget);
 void gvd_claim_drop(gvd_claim *claim);
 
 typedef struct gvd_trimmer gvd_trimmer;

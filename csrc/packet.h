@@ -46,5 +46,12 @@ struct gvd_packet {
     enum gvd_entry entry;
 };
 
+// Bytes that it holds while it waits, with about what libavcodec's structures
+// take: of small packets these are the most.
+static inline int64_t gvd_packet_cost(const gvd_packet *packet)
+{
+    return (int64_t)packet->size + 768;
+}
+
 gvd_packet *gvd_packet_ref(gvd_packet *packet);
 void gvd_packet_unref(gvd_packet **packet);

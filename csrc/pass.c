@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cpu/picture.h"
 #include "cuda/device.h"
 #include "pass_impl.h"
 #include "shrink.h"
@@ -60,18 +61,20 @@ void gvd_pass_close(gvd_pass **pass)
 
 static const gvd_frame *any_frame(const gvd_batch *batch)
 {
-    for (int i = 0; i < batch->capacity; i++)
+    for (int i = 0; i < batch->room; i++)
         if (batch->frames[i])
             return batch->frames[i];
     return NULL;
 }
 
-// The delivery's frame for its next place: native ones are given as they are,
-// so what is there already has memory of its own.
+// The delivery's frame for its next place. Native ones are the caller's to
+// write into: each place has memory of its own, which no decoder reads. The
+// original goes last, for what was given out may be written into already.
 static int next_copy(const gvd_pass *p, gvd_frame **out, gvd_error *err)
 {
     const gvd_delivery *d = &p->delivery;
-    if (p->reader->params.output.native && p->placed > 0)
+    if (p->reader->params.output.native &&
+        (p->placed + 1 < d->place_count || gvd_picture_is_shared(d->frame)))
         return gvd_frame_duplicate(d->frame, out, err);
     *out = gvd_frame_ref(d->frame);
     return GVD_OK;
@@ -88,7 +91,10 @@ static int place_delivery(gvd_pass *p, gvd_error *err)
             d->places ? d->places[p->placed] - p->first_place : batch->count;
         if (slot >= p->batch_size)
             return GVD_AGAIN;
-        int rc = next_copy(p, &batch->frames[slot], err);
+        gvd_frame *frame = NULL;
+        int rc = next_copy(p, &frame, err);
+        if (rc == GVD_OK)
+            rc = gvd_batch_put(batch, slot, frame, err);
         if (rc < 0)
             return rc;
         batch->count++;

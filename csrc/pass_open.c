@@ -13,8 +13,8 @@
 
 static int place_frame(void *context, gvd_frame **frame, gvd_error *err)
 {
-    gvd_pass *pass = context;
-    return gvd_frame_settle(pass->reader, frame, err);
+    const gvd_supply *supply = context;
+    return gvd_frame_settle(supply->reader, frame, err);
 }
 
 static void choose_workers(const gvd_pass *pass, gvd_scheduler_params *p)
@@ -97,6 +97,8 @@ static int create_scheduler(gvd_pass *pass, gvd_error *err)
         .session_bytes =
             r->backend == &gvd_cuda ? gvd_cuda_session_bytes(media) : 0,
         .keeps_times = pass->request || r->params.low_latency,
+        .counts = pass->request && gvd_request_index(pass->request)->counted,
+        .follows = r->params.follow,
         .whole = pass->supply.whole,
         .longest_first = pass->request &&
                          gvd_request_count(pass->request) <= pass->batch_size,

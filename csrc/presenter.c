@@ -71,7 +71,7 @@ static int next_decoded(gvd_presenter *p, int timeout_ms, gvd_delivery *out,
 static bool may_keep(const gvd_presenter *p, gvd_frame *frame)
 {
     return !p->budget || frame->charge.bytes > 0 ||
-           gvd_charge_take(&frame->charge, p->budget, gvd_frame_bytes(frame),
+           gvd_charge_take(&frame->charge, p->budget, frame->held,
                            GVD_CHARGE_IDLE);
 }
 

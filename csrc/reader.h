@@ -46,6 +46,7 @@ typedef struct gvd_reader_params {
 
 typedef struct gvd_batch {
     int count, capacity;
+    int room;           // places that there are by now
     gvd_tensor *tensor; // of gvd_reader_shape; NULL in native output
     gvd_frame **frames; // count frames; their planes only where tensor is NULL
 } gvd_batch;

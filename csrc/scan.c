@@ -8,7 +8,7 @@
 #include "thread.h"
 
 struct gvd_scan {
-    const gvd_reader *reader;
+    gvd_reader *reader;
     gvd_source *source; // while packets are read
     gvd_plan plan;
     gvd_index *index;
@@ -20,7 +20,7 @@ struct gvd_scan {
     int64_t frame_count, frame_capacity;
 };
 
-int gvd_scan_create(const gvd_reader *reader, gvd_scan **out, gvd_error *err)
+int gvd_scan_create(gvd_reader *reader, gvd_scan **out, gvd_error *err)
 {
     gvd_scan *scan = calloc(1, sizeof *scan);
     if (!scan)

@@ -8,7 +8,7 @@
 
 typedef struct gvd_scan gvd_scan;
 
-int gvd_scan_create(const gvd_reader *reader, gvd_scan **out, gvd_error *err);
+int gvd_scan_create(gvd_reader *reader, gvd_scan **out, gvd_error *err);
 
 // Works for about so long: GVD_OK with the index, GVD_AGAIN, or an error.
 int gvd_scan_step(gvd_scan *scan, int timeout_ms, gvd_index **out,

@@ -158,10 +158,21 @@ static int finish_locked(const gvd_scheduler *s, gvd_error *err)
     return GVD_EOF;
 }
 
+void gvd_scheduler_drop_locked(gvd_scheduler *scheduler, gvd_job *job)
+{
+    gvd_job **at = &scheduler->head, *before = NULL;
+    for (; *at != job; at = &before->next)
+        before = *at;
+    *at = job->next;
+    if (scheduler->tail == job)
+        scheduler->tail = before;
+    gvd_job_free(&job);
+}
+
 gvd_frame *gvd_scheduler_pop_locked(gvd_scheduler *scheduler, gvd_job *job)
 {
     gvd_frame *frame = gvd_job_pop_frame(job);
-    scheduler->held_bytes -= gvd_frame_bytes(frame);
+    scheduler->held_bytes -= frame->held;
     scheduler->held_frames--;
     frame->number = scheduler->next_number++;
     return frame;
@@ -180,15 +191,38 @@ static gvd_frame *take_frame_locked(gvd_scheduler *s, gvd_job *job)
     return frame;
 }
 
+// The jobs in front that are over and done with.
+static void drop_done_locked(gvd_scheduler *s)
+{
+    while (s->head && s->head->frame_count == 0 &&
+           s->head->state == GVD_JOB_DONE && s->head->status == GVD_OK)
+        gvd_scheduler_drop_locked(s, s->head);
+    gvd_scheduler_wake_locked(s); // the next job may go on now
+}
+
+// Reading failed, and what is next may be a frame that was not read: it would
+// have another's number.
+static bool is_unsure_locked(const gvd_scheduler *s, const gvd_job *job)
+{
+    if (!s->cut || s->params.keeps_times)
+        return s->cut && s->params.counts;
+    return !gvd_timeline_is_sure(&s->timeline,
+                                 job->frames[job->frame_head]->pts);
+}
+
 // GVD_AGAIN while there is nothing to give yet.
 static int try_next_locked(gvd_scheduler *s, gvd_frame **out, gvd_error *err)
 {
     if (s->aborted)
         return gvd_fail_closed(err);
+    if (s->head && s->head->frame_count == 0)
+        drop_done_locked(s);
     gvd_job *job = s->head;
     if (!job)
         return s->fed ? finish_locked(s, err) : GVD_AGAIN;
     if (job->frame_count > 0) {
+        if (is_unsure_locked(s, job))
+            return finish_locked(s, err);
         s->wants_packets = !s->fed && !s->params.keeps_times &&
                            !gvd_timeline_is_ready(
                                &s->timeline, job->frames[job->frame_head]->pts);
@@ -201,16 +235,8 @@ static int try_next_locked(gvd_scheduler *s, gvd_frame **out, gvd_error *err)
     }
     if (job->state != GVD_JOB_DONE)
         return GVD_AGAIN;
-    if (job->status < 0) {
-        *err = job->error;
-        return job->status;
-    }
-    s->head = job->next;
-    if (!s->head)
-        s->tail = NULL;
-    gvd_job_free(&job);
-    gvd_scheduler_wake_locked(s); // the next job may go on now
-    return try_next_locked(s, out, err);
+    *err = job->error;
+    return job->status;
 }
 
 int gvd_scheduler_next(gvd_scheduler *scheduler, int timeout_ms,

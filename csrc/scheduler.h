@@ -54,6 +54,8 @@ typedef struct gvd_scheduler_params {
     int64_t session_bytes;      // that the budget counts for one, about
     int64_t frames_ahead;       // to be decoded in all, about; 0: unknown
     bool keeps_times;           // frames keep the pts of their packets
+    bool counts;                // and are known by their order alone
+    bool follows;               // at a timeout the file has come to its end
     bool whole;                 // packets that are lost are an error at the end
     int drop_beyond;            // frames that wait: the oldest go; 0: none
     bool longest_first;         // all frames are awaited, not the first

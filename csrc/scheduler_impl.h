@@ -65,6 +65,7 @@ struct gvd_scheduler {
     bool fed;           // the feeder is done
     bool first_out;     // a frame has come
     bool no_backend;    // it refuses the stream: the fallback does all jobs
+    bool cut;           // it failed in the midst of the stream
     int feed_status;
     gvd_error feed_error;
     int worker_count;    // threads that run
@@ -107,8 +108,14 @@ int gvd_worker_claim_locked(gvd_scheduler *scheduler, int64_t frame_bytes,
 bool gvd_worker_is_next_locked(gvd_scheduler *scheduler);
 // Waits until the worker's job may leave the frame, and counts it.
 int gvd_worker_hold_locked(gvd_worker *worker, gvd_frame *frame);
-// A session is counted by whoever makes it: the claim for it ends.
+// What is claimed for a session is reserved for whoever makes it.
 void gvd_worker_begin_session_locked(gvd_scheduler *scheduler);
+// The same for another one: waits in the queue of all readings.
+int gvd_worker_claim_session_locked(gvd_scheduler *scheduler, gvd_error *err);
+// It is made, or cannot be.
+void gvd_worker_end_session_locked(gvd_scheduler *scheduler);
+// The reading waits for no claim any more: it would hold up the others.
+void gvd_worker_withdraw_locked(gvd_scheduler *scheduler);
 // Bytes of frames that may wait, by this reading's limit and by its share.
 int64_t gvd_scheduler_limit_locked(const gvd_scheduler *scheduler);
 
@@ -118,6 +125,8 @@ int gvd_worker_emit(void *worker, gvd_frame *frame);
 int gvd_worker_decode(gvd_worker *worker, const gvd_backend *backend,
                       gvd_session *session);
 
+// The job is done, and its frames are out.
+void gvd_scheduler_drop_locked(gvd_scheduler *scheduler, gvd_job *job);
 // The job's next frame, which waits no more.
 gvd_frame *gvd_scheduler_pop_locked(gvd_scheduler *scheduler, gvd_job *job);
 

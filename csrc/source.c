@@ -162,6 +162,8 @@ static int filter_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
         packet->damaged = packet->unreadable = true;
         return GVD_OK;
     }
+    if (code == AVERROR(ENOMEM))
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
     if (code < 0)
         return gvd_fail(err, GVD_ERR_DECODE, "%s", gvd_av_error(code, text));
     packet->data = av->data;
@@ -185,9 +187,22 @@ static int end_of_file(gvd_source *s, int code, gvd_error *err)
         s->ends_early = true;
         return GVD_EOF;
     }
-    return gvd_fail(err, GVD_ERR_DECODE,
-                    "reading failed behind packet %lld: %s",
-                    (long long)s->next_ordinal, gvd_av_error(code, text));
+    if (code == AVERROR(ENOMEM))
+        return gvd_fail(err, GVD_ERR_NO_MEMORY, "out of host memory");
+    const AVIOContext *pb = s->format->pb;
+    if (code == AVERROR_INVALIDDATA && pb &&
+        !(pb->seekable & AVIO_SEEKABLE_NORMAL))
+        return gvd_fail(err, GVD_ERR_DECODE,
+                        "its frames cannot be reached: the file says behind "
+                        "them where they are, and this source cannot go back "
+                        "(a web server without ranges, a pipe); read it from a "
+                        "file, or write it with -movflags +faststart");
+    int rc = gvd_fail(
+        err, code == AVERROR_INVALIDDATA ? GVD_ERR_DECODE : GVD_ERR_READ,
+        "reading failed behind packet %lld: %s", (long long)s->next_ordinal,
+        gvd_av_error(code, text));
+    gvd_source_add_said(s, err);
+    return rc;
 }
 
 static int read_packet(gvd_source *s, gvd_packet *packet, gvd_error *err)
@@ -206,6 +221,7 @@ int gvd_source_read(gvd_source *source, gvd_packet **out, gvd_error *err)
 {
     int rc;
     gvd_limit_begin(&source->limit);
+    gvd_source_forget_said();
     do {
         gvd_packet *packet = calloc(1, sizeof *packet);
         AVPacket *av = packet ? av_packet_alloc() : NULL;

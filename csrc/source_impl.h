@@ -36,6 +36,11 @@ struct gvd_source {
 // libav's next packet of the stream, or its error code.
 int gvd_source_read_av(gvd_source *source, AVPacket *packet);
 
+// What libav and the network say, in this thread, goes into an error's words:
+// libav's codes hardly tell its failures apart.
+void gvd_source_forget_said(void);
+void gvd_source_add_said(const gvd_source *source, gvd_error *err);
+
 // What a code of libav's means while opening: the failure behind it, if there
 // is one.
 int gvd_source_fail(gvd_source *source, int code, gvd_error *err);

@@ -13,6 +13,8 @@
 
 // What libav has said last, in this thread, about the source that is opened.
 static _Thread_local char said[160];
+// And the last refusal of a web server, behind which libav says other things.
+static _Thread_local char refused[160];
 
 static void log_line(void *context, int level, const char *format, va_list args)
 {
@@ -29,15 +31,26 @@ static void log_line(void *context, int level, const char *format, va_list args)
     const char *text = *line == '[' ? strstr(line, "] ") : NULL;
     text = text ? text + 2 : line;
     snprintf(said, sizeof said, "%.*s", (int)strcspn(text, "\n"), text);
+    if (refusal)
+        memcpy(refused, said, sizeof refused);
 }
 
-// The network's own words: libav's codes hardly tell its failures apart.
-static void add_said(const gvd_source *s, gvd_error *err)
+void gvd_source_forget_said(void)
 {
-    size_t used = err ? strlen(err->text) : 0;
-    if (s->url && *said && err &&
-        (err->code == GVD_ERR_TIMEOUT || err->os_errno == EIO))
-        snprintf(err->text + used, sizeof err->text - used, " (%s)", said);
+    *said = *refused = '\0';
+}
+
+void gvd_source_add_said(const gvd_source *source, gvd_error *err)
+{
+    const gvd_source *s = source;
+    if (!s->url || !err)
+        return;
+    size_t used = strlen(err->text);
+    bool network = err->code == GVD_ERR_TIMEOUT || err->os_errno == EIO;
+    bool told = strstr(err->text, "Server returned"); // in libav's words
+    const char *words = network ? said : told ? "" : refused;
+    if (*words)
+        snprintf(err->text + used, sizeof err->text - used, " (%s)", words);
 }
 
 // The C library learns from the largest block that was freed so far which sizes
@@ -125,6 +138,9 @@ static int find_format(gvd_source *s, const gvd_source_params *params,
                        const AVInputFormat **format, gvd_error *err)
 {
     *format = recognise(s->format->pb);
+    // Of a file that grows the end says nothing: libav is not to look for it.
+    if (params->follow)
+        s->format->pb->seekable = 0;
     if (*format)
         return GVD_OK;
     int code =
@@ -364,7 +380,7 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
     s->follows = params->follow;
     s->max_pixels = params->max_pixels > 0 ? params->max_pixels : INT64_MAX;
     const char *before = gvd_log_about(params->url);
-    *said = '\0';
+    gvd_source_forget_said();
     int rc = open_format(s, params, err);
     if (rc == GVD_OK)
         rc = probe(s, params, err);
@@ -374,7 +390,7 @@ int gvd_source_open(const gvd_source_params *params, gvd_source **out,
     }
     gvd_log_about(before);
     if (rc < 0) {
-        add_said(s, err);
+        gvd_source_add_said(s, err);
         gvd_source_close(&s);
         return rc;
     }

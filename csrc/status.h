@@ -22,6 +22,7 @@ enum {
     GVD_ERR_INTERNAL = -10,   // a broken invariant: a bug of ours
     GVD_ERR_TIMEOUT = -11,    // a wait took longer than the caller allows
     GVD_ERR_CALLER = -12,     // a function of the caller's own failed
+    GVD_ERR_READ = -13,       // disk or network failed: the file may be sound
 };
 
 typedef struct gvd_error {

@@ -3,8 +3,8 @@
 // To read over so few packets is quicker than to seek.
 #define NEAR_PACKETS 8
 
-void gvd_supply_init(gvd_supply *supply, const gvd_reader *reader,
-                     gvd_source *source, gvd_request *request)
+void gvd_supply_init(gvd_supply *supply, gvd_reader *reader, gvd_source *source,
+                     gvd_request *request)
 {
     *supply = (gvd_supply){
         .reader = reader,
@@ -141,7 +141,7 @@ int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
                         (long long)gvd_source_next(s->source));
     if (rc == GVD_OK)
         *route = gvd_plan_route(&s->plan, *out);
-    else if (rc == GVD_ERR_DECODE)
+    else if (rc == GVD_ERR_DECODE || rc == GVD_ERR_READ)
         gvd_error_prefix(
             err, "at packet %lld: ", (long long)gvd_source_next(s->source));
     return rc;

@@ -10,7 +10,7 @@
 
 typedef struct gvd_supply {
     // Immutable after init.
-    const gvd_reader *reader;
+    gvd_reader *reader;
     gvd_request *request; // or NULL: everything in file order
     bool whole;           // a file that was cut off is an error
 
@@ -25,8 +25,8 @@ typedef struct gvd_supply {
 } gvd_supply;
 
 // Takes the source. The request stays the caller's and must live longer.
-void gvd_supply_init(gvd_supply *supply, const gvd_reader *reader,
-                     gvd_source *source, gvd_request *request);
+void gvd_supply_init(gvd_supply *supply, gvd_reader *reader, gvd_source *source,
+                     gvd_request *request);
 // gvd_scheduler_params.read, with the supply as context.
 int gvd_supply_read(void *supply, gvd_packet **out, gvd_route *route,
                     gvd_error *err);

@@ -1,5 +1,7 @@
 #include "tensor.h"
 
+#include "thread.h"
+
 gvd_tensor *gvd_tensor_ref(gvd_tensor *tensor)
 {
     gvd_ref_get(&tensor->ref);
@@ -12,6 +14,13 @@ void gvd_tensor_unref(gvd_tensor **tensor)
     *tensor = NULL;
     if (t && gvd_ref_put(&t->ref))
         t->ops->release(t);
+}
+
+void gvd_tensor_drop(gvd_tensor **tensor)
+{
+    gvd_no_wait_begin();
+    gvd_tensor_unref(tensor);
+    gvd_no_wait_end();
 }
 
 void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape)

@@ -66,6 +66,8 @@ struct gvd_tensor {
 
 gvd_tensor *gvd_tensor_ref(gvd_tensor *tensor);
 void gvd_tensor_unref(gvd_tensor **tensor);
+// The same for somebody whose locks this thread may hold.
+void gvd_tensor_drop(gvd_tensor **tensor);
 
 // Sets shape and the strides of a C-contiguous array.
 void gvd_tensor_set_shape(gvd_tensor *tensor, int ndim, const int64_t *shape);

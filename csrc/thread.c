@@ -16,6 +16,23 @@ bool gvd_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
     return !failed;
 }
 
+static _Thread_local int no_wait; // how many have begun and not ended
+
+void gvd_no_wait_begin(void)
+{
+    no_wait++;
+}
+
+void gvd_no_wait_end(void)
+{
+    no_wait--;
+}
+
+bool gvd_may_wait(void)
+{
+    return no_wait == 0;
+}
+
 double gvd_seconds(void)
 {
     struct timespec now;

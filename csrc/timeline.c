@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Packets before a frame's own whose frames come after it: more than any codec
+// has, whatever the timestamps say.
+#define LATER_MAX ((size_t)256)
+
 void gvd_timeline_init(gvd_timeline *timeline, const gvd_media *media)
 {
     *timeline = (gvd_timeline){
@@ -47,8 +51,12 @@ static void note_regularity(gvd_timeline *timeline, int64_t pts, int64_t time)
     if (seen > GVD_TIMELINE_WINDOW)
         seen = GVD_TIMELINE_WINDOW;
     bool irregular = pts == GVD_NO_PTS;
-    for (int64_t i = 0; i < seen; i++)
-        irregular |= timeline->recent[i] == time;
+    for (int64_t back = 1; back <= seen; back++) {
+        int64_t other = timeline->recent[(number - back) % GVD_TIMELINE_WINDOW];
+        irregular |= other == time;
+        if (other > time && back > timeline->spread)
+            timeline->spread = (int)back;
+    }
     if (irregular && number < timeline->irregular)
         timeline->irregular = number;
     if (time != GVD_NO_PTS && number < timeline->first_time)
@@ -64,6 +72,8 @@ int gvd_timeline_push(gvd_timeline *timeline, const gvd_packet *packet,
         return rc;
     int64_t time = packet->pts != GVD_NO_PTS ? packet->pts : packet->dts;
     note_regularity(timeline, packet->pts, time);
+    if (packet->pts == GVD_NO_PTS && packet->picture_type == 'B')
+        timeline->spread = GVD_TIMELINE_WINDOW;
     timeline->packets++;
     timeline->ahead[timeline->ahead_start + timeline->ahead_count++] =
         (gvd_timeline_packet){time, numbered};
@@ -90,16 +100,17 @@ static bool is_later(const gvd_timeline *timeline, int64_t pts)
 
 // The place in `ahead` of the packet with this time, or ahead_count. A later
 // frame may have taken it along: no packet that has the same time much later
-// stands in for it.
+// stands in for it, and none behind more later ones than any codec reorders.
 static size_t find_own(const gvd_timeline *timeline, int64_t time)
 {
     const gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
-    size_t known = timeline->ahead_count, own = 0;
+    size_t known = timeline->ahead_count, own = 0, later = 0;
     if (!is_later(timeline, time) && known > GVD_TIMELINE_WINDOW)
         known = GVD_TIMELINE_WINDOW;
-    while (own < known && ahead[own].time != time)
-        own++;
-    return own < known && time != GVD_NO_PTS ? own : timeline->ahead_count;
+    for (; own < known && ahead[own].time != time && later < LATER_MAX; own++)
+        later += ahead[own].time > time;
+    bool found = own < known && ahead[own].time == time && time != GVD_NO_PTS;
+    return found ? own : timeline->ahead_count;
 }
 
 // Packets that must be known before the time and number of a frame are given.
@@ -120,6 +131,19 @@ bool gvd_timeline_is_ready(const gvd_timeline *timeline, int64_t pts)
     return has_times(timeline)
                ? timeline->ahead_count >= GVD_TIMELINE_WINDOW
                : timeline->packets >= timeline->frames + GVD_TIMELINE_WINDOW;
+}
+
+bool gvd_timeline_is_sure(const gvd_timeline *timeline, int64_t pts)
+{
+    const gvd_timeline_packet *ahead = timeline->ahead + timeline->ahead_start;
+    const size_t spread = (size_t)timeline->spread;
+    if (pts == GVD_NO_PTS)
+        return spread == 0 ||
+               timeline->packets >= timeline->frames + GVD_TIMELINE_WINDOW;
+    for (size_t i = 0; i + spread < timeline->ahead_count; i++)
+        if (ahead[i].time >= pts)
+            return true;
+    return false;
 }
 
 static void drop_front(gvd_timeline *timeline, size_t count)

@@ -35,8 +35,9 @@ typedef struct gvd_timeline {
     int64_t number;  // of the last frame, with these
     int64_t
         given[GVD_TIMELINE_WINDOW]; // the own times of the last frames, a ring
-    int64_t first_time;             // the first packet that has a timestamp
-    int64_t irregular; // the first whose pts is missing or another's
+    int spread; // packets behind one whose frame comes before its own, at most
+    int64_t first_time; // the first packet that has a timestamp
+    int64_t irregular;  // the first whose pts is missing or another's
 } gvd_timeline;
 
 void gvd_timeline_init(gvd_timeline *timeline, const gvd_media *media);
@@ -49,6 +50,9 @@ int gvd_timeline_push(gvd_timeline *timeline, const gvd_packet *packet,
 // True if gvd_timeline_next can tell the next frame's time now: pts is its own
 // packet's, or enough packets are known.
 bool gvd_timeline_is_ready(const gvd_timeline *timeline, int64_t pts);
+
+// True if no packet that is not known yet can have a frame before this one.
+bool gvd_timeline_is_sure(const gvd_timeline *timeline, int64_t pts);
 
 // The next frame's timestamp, or GVD_NO_PTS if there is no way to tell.
 int64_t gvd_timeline_next(gvd_timeline *timeline, int64_t pts);

@@ -13,6 +13,7 @@ enum gvd_trust {
 typedef struct gvd_judge {
     enum gvd_trust trust;
     int64_t max_pts, max_dts; // so far
+    bool reordered;           // the times have gone back and forth
 } gvd_judge;
 
 // one_to_one: the codec is one whose packets, if sound, are a frame each.

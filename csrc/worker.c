@@ -103,6 +103,8 @@ static void finish_job_locked(gvd_worker *w, int rc)
     }
     if (job == s->head)
         pthread_cond_signal(&s->frames);
+    if (rc >= 0 && job->frame_count == 0)
+        gvd_scheduler_drop_locked(s, job);
     gvd_scheduler_wake_locked(s);
 }
 
@@ -188,23 +190,41 @@ static int try_open_locked(gvd_worker *w, double saves)
     return GVD_OK;
 }
 
+// There was no room, though it was claimed: not for so long that it never
+// comes.
+static bool is_full_for(const gvd_scheduler *s, int rc, double start)
+{
+    return rc == GVD_ERR_NO_MEMORY && s->params.budget &&
+           gvd_seconds() - start < gvd_budget_patience(s->params.budget);
+}
+
+static int queue_for_session_locked(gvd_worker *w, double *start)
+{
+    gvd_worker_starve_locked(w->scheduler);
+    double since = gvd_seconds();
+    int rc = gvd_worker_claim_session_locked(w->scheduler, &w->error);
+    *start += gvd_seconds() - since;
+    return rc;
+}
+
 // Opens a session, or waits for the first one.
 static int wait_open_locked(gvd_worker *w)
 {
     gvd_scheduler *s = w->scheduler;
-    double start = gvd_seconds();
+    double start = gvd_seconds(); // later by what is spent in the queue
     gvd_worker_begin_session_locked(s);
     int rc = try_open_locked(w, saves_locked(s));
     while (s->sessions == 0 && !s->aborted) {
-        bool full = rc == GVD_ERR_NO_MEMORY && s->params.budget &&
-                    gvd_budget_is_patient(s->params.budget, start);
         // The sessions that made this one seem unneeded may be gone meanwhile.
+        bool full = is_full_for(s, rc, start);
         if (rc != GVD_AGAIN && !full)
             break;
-        if (full)
-            gvd_worker_starve_locked(s);
+        rc = full ? queue_for_session_locked(w, &start) : GVD_OK;
+        if (rc < 0)
+            break;
         rc = try_open_locked(w, INFINITY);
     }
+    gvd_worker_end_session_locked(s);
     return rc;
 }
 
@@ -216,8 +236,10 @@ static int open_first_locked(gvd_worker *w)
     if (!gvd_worker_is_next_locked(s))
         return GVD_AGAIN;
     int rc = try_open_locked(w, 0);
-    if (rc < 0)
+    if (rc < 0) {
+        gvd_worker_withdraw_locked(s);
         return rc;
+    }
     s->session_begun = rc == GVD_OK;
     rc = gvd_worker_claim_locked(s, s->frame_bytes, &w->error);
     if (rc != GVD_OK && s->session_begun) {
@@ -325,6 +347,8 @@ void *gvd_worker_main(void *worker)
         if (!job || !fits_locked(s, job)) {
             if (s->fed && !next_job_locked(s))
                 drop_session_locked(w);
+            if (s->fed && !s->head)
+                gvd_worker_withdraw_locked(s);
             s->idle_workers++;
             if (is_unclaimed_locked(s))
                 gvd_worker_starve_locked(s);

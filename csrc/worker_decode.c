@@ -122,7 +122,7 @@ static int store_locked(gvd_worker *w, gvd_frame *frame)
 {
     gvd_scheduler *s = w->scheduler;
     gvd_job *job = w->job;
-    int64_t bytes = gvd_frame_bytes(frame);
+    int64_t bytes = frame->held;
     if (s->params.drop_beyond > 0 && s->held_frames >= s->params.drop_beyond)
         drop_oldest_locked(s);
     int rc = gvd_worker_hold_locked(w, frame);
@@ -188,7 +188,7 @@ static int wait_packet(gvd_worker *w, gvd_job_packet *out)
         } else if (s->task_head) {
             run_task_locked(s);
         } else if (gvd_job_take_packet(job, out)) {
-            s->queued_bytes -= (int64_t)out->packet->size;
+            s->queued_bytes -= gvd_packet_cost(out->packet);
             if (job->kept_bytes > GVD_KEPT_LIMIT)
                 gvd_job_forget_taken(job);
             pthread_cond_signal(&s->feed);

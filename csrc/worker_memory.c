@@ -48,6 +48,13 @@ int gvd_worker_claim_locked(gvd_scheduler *s, int64_t frame_bytes,
 {
     if (!s->params.budget || frame_bytes <= s->claimed_frame)
         return GVD_OK;
+    // For a little larger ones it does too, if they are fewer.
+    int64_t fewer = s->claimed_frame * s->head_frames / frame_bytes;
+    if (fewer > 0) {
+        s->claimed_frame = frame_bytes;
+        s->head_frames = (int)fewer;
+        return GVD_OK;
+    }
     int frames = count_head_frames(s, frame_bytes);
     int64_t bytes = claim_bytes(s, frames, frame_bytes);
     pthread_mutex_unlock(&s->lock);
@@ -65,9 +72,38 @@ void gvd_worker_begin_session_locked(gvd_scheduler *s)
     if (s->session_begun)
         return;
     s->session_begun = true;
-    if (s->params.session_bytes > 0 && s->claim.known)
-        gvd_claim_shrink(&s->claim,
-                         s->claim.charge.bytes - s->params.session_bytes);
+    if (s->params.budget)
+        gvd_claim_reserve(&s->claim, s->params.budget,
+                          claim_bytes(s, s->head_frames, s->claimed_frame));
+}
+
+void gvd_worker_end_session_locked(gvd_scheduler *s)
+{
+    if (s->params.budget)
+        gvd_claim_end_reserve(&s->claim, s->params.budget);
+}
+
+void gvd_worker_withdraw_locked(gvd_scheduler *s)
+{
+    if (s->params.budget)
+        gvd_claim_withdraw(&s->claim, s->params.budget);
+}
+
+int gvd_worker_claim_session_locked(gvd_scheduler *s, gvd_error *err)
+{
+    const int64_t rest = claim_bytes(s, s->head_frames, s->claimed_frame);
+    int rc = GVD_AGAIN;
+    while (rc == GVD_AGAIN && !s->aborted) {
+        pthread_mutex_unlock(&s->lock);
+        rc = gvd_claim_grow(&s->claim, s->params.budget,
+                            rest + s->params.session_bytes, err);
+        pthread_mutex_lock(&s->lock);
+        if (rc == GVD_AGAIN)
+            gvd_worker_starve_locked(s);
+    }
+    if (rc == GVD_OK)
+        gvd_claim_reserve(&s->claim, s->params.budget, rest);
+    return rc == GVD_AGAIN ? gvd_fail_closed(err) : rc;
 }
 
 int64_t gvd_scheduler_limit_locked(const gvd_scheduler *s)
@@ -98,7 +134,7 @@ static bool charge_locked(gvd_scheduler *s, gvd_frame *frame, int64_t bytes)
 int gvd_worker_hold_locked(gvd_worker *w, gvd_frame *frame)
 {
     gvd_scheduler *s = w->scheduler;
-    int64_t bytes = gvd_frame_bytes(frame);
+    int64_t bytes = frame->held;
     while (!s->aborted) {
         int rc = gvd_worker_claim_locked(s, bytes, &w->error);
         if (rc < 0)

@@ -7,13 +7,14 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 from gvdecode import _core, log
 from gvdecode.closing import Closing
-from gvdecode.errors import ClosedError
+from gvdecode.errors import ClosedError, Error
 from gvdecode.frames import FrameBatch
 from gvdecode.output import Output
 
@@ -39,6 +40,8 @@ class Batches(Closing, Iterator[FrameBatch]):
         self._bar: Any = None  # tqdm's, of frames; whoever started this sets it
         self._over = False
         self._process = os.getpid()
+        # What an exception kept from its caller.
+        self._kept: deque[tuple[Any, Any]] = deque()
         self._callers: set[int] = set()  # threads inside `__next__`
         _started(self)
 
@@ -46,12 +49,35 @@ class Batches(Closing, Iterator[FrameBatch]):
         if self._over:
             raise StopIteration
         check_process(self._process)
+        item = self._next_item()
+        if item is None:
+            self._over = True
+            if self._bar is not None:
+                self._bar.total = self._bar.n  # it was a header's claim
+            self.close()
+            raise StopIteration
+        try:
+            log.drain()
+            batch = FrameBatch(*item, self._time_base, self._output)
+            if self._bar is not None:
+                self._bar.update(len(batch))
+            return batch
+        except BaseException:  # a signal's handler, or a handler of `logging`
+            self._kept.append(item)
+            raise
+
+    def _next_item(self) -> tuple[Any, Any] | None:
+        """Of the next batch, or None at the end."""
+        try:
+            return self._kept.popleft()
+        except IndexError:
+            pass
         try:
             self._callers.add(threading.get_ident())
-            item = self._core.next_batch()
-        except KeyboardInterrupt:
-            raise  # nothing is lost: the next call goes on
+            return self._core.next_batch()
         except BaseException as error:
+            if not (isinstance(error, Error) or self._core.failed()):
+                raise  # of a signal's handler: nothing is lost, the next call goes on
             self._over = not isinstance(error, ClosedError)
             self.close()
             if _ending and threading.current_thread() is not threading.main_thread():
@@ -59,17 +85,11 @@ class Batches(Closing, Iterator[FrameBatch]):
             raise
         finally:
             self._callers.discard(threading.get_ident())
-            log.drain()
-        if item is None:
-            self._over = True
-            if self._bar is not None:
-                self._bar.total = self._bar.n  # it was a header's claim
-            self.close()
-            raise StopIteration
-        batch = FrameBatch(*item, self._time_base, self._output)
-        if self._bar is not None:
-            self._bar.update(len(batch))
-        return batch
+
+    def abort(self) -> None:
+        """Has the reading end, without waiting for it; `close` does."""
+        if self._process == self._getpid():
+            self._core.abort()
 
     def close(self) -> None:
         """Ends the reading; a wait for it in another thread is `ClosedError`.
@@ -115,6 +135,15 @@ def _forget() -> None:
     _all = weakref.WeakSet()
 
 
+def close_runs(runs: Iterable[Batches]) -> None:
+    """All are told before one is waited for: those that go on would hold it up."""
+    runs = list(runs)
+    for run in runs:
+        run.abort()
+    for run in runs:
+        run.close()
+
+
 def close_all(seconds: float = 5) -> None:
     """Ends every reading, so that no worker meets the end of its driver.
 
@@ -125,8 +154,7 @@ def close_all(seconds: float = 5) -> None:
     _ending = True
     with _lock:
         running = alive(_all)
-    for run in running:
-        run.close()
+    close_runs(running)
     end = time.monotonic() + seconds
     while any(run._callers for run in running) and time.monotonic() < end:
         time.sleep(0.001)

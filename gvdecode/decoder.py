@@ -19,7 +19,13 @@ from typing import (
 
 from gvdecode import _core, arguments, log
 from gvdecode.access import FrameAccess
-from gvdecode.batches import Batches, alive, check_process, reopening
+from gvdecode.batches import (
+    Batches,
+    alive,
+    check_process,
+    close_runs,
+    reopening,
+)
 from gvdecode.closing import Closing
 from gvdecode.errors import ClosedError, FallbackWarning, UnsupportedError
 from gvdecode.frame_numbers import Numbers
@@ -110,8 +116,9 @@ class VideoDecoder(Closing, FrameAccess):
             rtsp, rtsps, rtp, udp and tcp for a URL of these, nothing for all else; an
             HLS playlist on a web server may name files of that server, and other
             playlists are refused.
-        max_pixels: of a picture, 2^27 if not given; a stream with larger ones is
-            `UnsupportedError`.
+        max_pixels: of a picture, 2^27 if not given; a stream whose header asks for more
+            is `UnsupportedError`, and where only later pictures do, they are lost (see
+            `on_corrupt`).
         follow: the file or FIFO is still written to: at its present end the reading
             waits for more, until `timeout`.
         latency: "low" gives each frame as soon as the decoder has it, which is at once
@@ -440,8 +447,7 @@ class VideoDecoder(Closing, FrameAccess):
         with self._lock:
             self._closed = True
             running = alive(self._running)
-        for run in running:
-            run.close()
+        close_runs(running)
         self._reader.close()
         log.drain()
 

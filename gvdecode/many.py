@@ -212,7 +212,10 @@ class ManyBatches(Closing, Iterator[SourceBatch]):
         if self._process != os.getpid():
             return
         self._closed = True
-        for opening in list(self._ahead):
+        ahead = list(self._ahead)
+        for opening in ahead:
+            opening.abort()
+        for opening in ahead:
             opening.close()
         if self._bar is not None:
             self._bar.close()
@@ -271,6 +274,11 @@ class _Opening:
         if self._run is None:
             raise ClosedError("the iterator of decode_many was closed")
         return self._run
+
+    def abort(self) -> None:
+        """Has its reading end, without waiting for it."""
+        if self._run is not None:
+            self._run.abort()
 
     def close(self) -> None:
         with self._lock:

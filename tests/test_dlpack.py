@@ -176,3 +176,38 @@ def test_pixels_outlive_batch_and_decoder(opened: Opener) -> None:
     np.testing.assert_array_equal(arrays[0], expected)
     np.testing.assert_array_equal(arrays[1], expected)
     np.testing.assert_array_equal(arrays[2], expected[1])
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "hevc.mp4", "mpeg2.ts", "vp9.webm"])
+def test_native_planes_are_the_callers_to_write_into(
+    opened: Opener, device: str, name: str
+) -> None:
+    """No decoder refers to them, and no other frame shows them."""
+    with opened(name, pixel_format="native", memory_limit=1 << 20) as video:
+        want = [frame.planes[0].numpy().copy() for frame in video]
+        for batch, right in zip(video.batches(1), want, strict=True):
+            plane = batch[0].planes[0]
+            np.testing.assert_array_equal(plane.numpy(), right)
+            if device == "cpu":
+                plane.numpy()[:] = 0
+            else:
+                torch = pytest.importorskip("torch")
+                torch.from_dlpack(plane).zero_()
+
+
+def test_a_native_frame_at_two_places_is_two_pictures(
+    opened: Opener, device: str
+) -> None:
+    with opened("h264.mp4", pixel_format="native") as video:
+        want = [frame.planes[0].numpy().copy() for frame in video.sample(fps=60)]
+        assert len(want) > 100
+        numbers = iter(range(len(want)))
+        for batch in video.sample(fps=60, batch_size=3):
+            for frame, number in zip(batch, numbers, strict=False):
+                plane = frame.planes[0]
+                np.testing.assert_array_equal(plane.numpy(), want[number])
+                if device == "cpu":
+                    plane.numpy()[:] = 0
+                else:
+                    torch = pytest.importorskip("torch")
+                    torch.from_dlpack(plane).zero_()

@@ -1,6 +1,7 @@
 """Nothing is left behind, and nothing hangs, whenever a reader stops."""
 
 import gc
+import itertools
 import logging
 import os
 import random
@@ -16,6 +17,8 @@ import pytest
 from conftest import Clips, Opener
 
 import gvdecode
+from gvdecode import _core
+from gvdecode.batches import close_runs
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -386,3 +389,80 @@ def test_signals_reach_the_handler_while_waiting(opened: Opener) -> None:
         signal.signal(signal.SIGALRM, old)
     assert frames == 400
     assert seen
+
+
+class TooLongError(Exception):
+    """Of a signal's handler."""
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, TooLongError])
+def test_an_exception_of_a_signal_loses_no_batch(
+    opened: Opener, kind: type[BaseException]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise kind
+
+    video = opened("long.mp4", size=(64, 64))
+    old = signal.signal(signal.SIGALRM, interrupt)
+    interrupted = 0
+    try:
+        for delay in range(12):
+            run = video.batches(10)
+            numbers: list[int] = []
+            signal.setitimer(signal.ITIMER_REAL, 0.004 * delay + 0.001, 0.01)
+            while True:
+                try:
+                    batch = run._next_item()  # the caller's own code may lose it
+                except kind:
+                    interrupted += 1
+                    continue
+                if batch is None:
+                    break
+                numbers += [frame.number for frame in batch[1]]
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert numbers == list(range(400))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert interrupted > 3
+
+
+def test_a_log_handler_that_raises_loses_no_batch(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Raises(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise TooLongError
+
+    lines = itertools.cycle([[(logging.WARNING, "a line")], []])
+    logger, handler = logging.getLogger("gvdecode"), Raises()
+    run = opened("h264.mp4").batches(7)
+    monkeypatch.setattr(_core, "log_drain", lambda: next(lines))
+    logger.addHandler(handler)
+    frames = failed = 0
+    try:
+        for _ in range(30):
+            try:
+                frames += len(next(run))
+            except TooLongError:
+                failed += 1
+            except StopIteration:
+                break
+    finally:
+        logger.removeHandler(handler)
+    assert failed
+    assert frames == 60
+
+
+def test_all_readings_are_told_before_one_is_waited_for() -> None:
+    order: list[str] = []
+
+    class Run:
+        def abort(self) -> None:
+            order.append("abort")
+
+        def close(self) -> None:
+            order.append("close")
+
+    close_runs([Run(), Run()])  # type: ignore[list-item]
+    assert order == ["abort", "abort", "close", "close"]

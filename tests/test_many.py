@@ -6,6 +6,7 @@ import itertools
 import logging
 import math
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import clips as maker
 import numpy as np
 import pytest
 from conftest import MIXED, Clips, Opener, count_tasks, digest
@@ -116,6 +118,31 @@ def test_what_was_given_out_is_not_counted(
     kept = list(opened("long.mp4").batches(4))  # 264 MiB
     kept_native = list(opened("long.mp4", pixel_format="native").batches(4))
     assert len(kept) == len(kept_native) == 100
+    assert gvdecode.memory_usage(device).held_max <= limit
+
+
+def test_what_is_cropped_away_counts_too(
+    clips: Clips, tmp_path: Path, device: str, limited: Callable[..., None]
+) -> None:
+    """64x64 of 640x360 are shown: whole pictures are held."""
+    path = tmp_path / "cropped.mp4"
+    crop = "h264_metadata=crop_right=576:crop_bottom=304"
+    if not shutil.which("ffmpeg"):
+        pytest.skip("there is no ffmpeg here")
+    maker.ffmpeg(
+        "-i", str(clips.path("long.mp4")), "-c", "copy", "-bsf:v", crop, str(path)
+    )
+    limit = 8 * MIB if device == "cpu" else 256 * MIB
+    limited(limit)
+    options = {"device": device, "pixel_format": "native", "fallback": "silent"}
+    with gvdecode.VideoDecoder(path, **options) as video:
+        run = video.batches(1)
+        assert next(run)[0].planes[0].shape == (64, 64)
+        time.sleep(0.5)  # it reads ahead
+        held = video.stats.bytes_held
+        frames = 1 + sum(1 for _ in run)
+    assert frames == 400
+    assert 640 * 360 < held <= limit
     assert gvdecode.memory_usage(device).held_max <= limit
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,17 @@ def test_after_an_error_a_reading_is_over(clips: Clips) -> None:
         gvdecode.set_memory_limit(None, device="cpu")
     assert next(run, None) is None
     run.close()
+
+
+@pytest.mark.parametrize("size", [10**8, 2**30, 2**31 - 1])
+def test_a_batch_that_cannot_be_is_told_at_once(clips: Clips, size: int) -> None:
+    start = time.monotonic()
+    video = gvdecode.VideoDecoder(clips.path("h264.mp4"), device="cpu")
+    run = video.batches(size)
+    with pytest.raises(gvdecode.OutOfMemoryError, match="smaller batch_size"):
+        next(run)
+    video = gvdecode.VideoDecoder(
+        clips.path("h264.mp4"), device="cpu", pixel_format="native"
+    )
+    assert [len(batch) for batch in video.batches(size)] == [60]
+    assert time.monotonic() - start < 5

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Clips, close_while_another_thread_reads
-from servers import Server, serving
+from servers import Request, Server, broken, refuse, serving
 
 import gvdecode
 
@@ -86,6 +86,42 @@ def test_what_is_cut_off_is_no_end(server: Server) -> None:
     with pytest.raises(gvdecode.Error, match=r"broken/h264\.ts"):
         read(server.url("broken/h264.ts"), timeout=1.5)
     assert time.monotonic() - start < 2.5
+
+
+@pytest.mark.parametrize("name", ["mpeg2.ts", "h264.h264"])
+def test_what_is_cut_off_has_no_length(server: Server, clips: Clips, name: str) -> None:
+    """Of streams that are decoded for their index, too."""
+    shutil.copy(clips.path(name), server.folder / name)
+    with gvdecode.VideoDecoder(server.url(f"whole/{name}"), device="cpu") as video:
+        sound = server.modes["whole"]
+        served = 0
+
+        def cut(request: Request, data: bytes) -> None:
+            nonlocal served
+            served += 1
+            (broken if served > 1 else sound)(request, data)
+
+        server.modes["whole"] = cut
+        with pytest.raises(gvdecode.Error, match=name):
+            len(video)
+        server.modes["whole"] = sound
+        assert len(video) == 60
+
+
+def test_a_file_that_needs_ranges_says_so(server: Server) -> None:
+    with pytest.raises(gvdecode.DecodeError, match=r"without ranges.*faststart"):
+        read(server.url("plain/h264.mp4"))
+
+
+def test_a_refusal_within_the_file_is_told(server: Server) -> None:
+    sound = server.modes["whole"]
+
+    def once(request: Request, data: bytes) -> None:
+        (refuse if request.span(len(data))[0] else sound)(request, data)
+
+    server.modes["whole"] = once
+    with pytest.raises(gvdecode.Error, match=r"whole/h264\.mp4.*403"):
+        read(server.url("whole/h264.mp4"))
 
 
 def test_a_server_that_accepts_and_says_nothing(server: Server) -> None:

@@ -10,7 +10,9 @@ import time
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import clips as maker
 import numpy as np
 import pytest
 from conftest import Clips, Opener, close_while_another_thread_reads
@@ -458,3 +460,85 @@ def test_a_stream_that_is_joined_between_key_frames(opened: Opener) -> None:
     for low, normal in zip(frames, want.batches(1), strict=True):
         assert low.numpy().tobytes() == normal.numpy().tobytes()
     assert len(frames) == 20
+
+
+class SeeksOddly(Seeks):
+    """seek(0, 2) gives `answer`."""
+
+    def __init__(self, data: bytes, answer: object) -> None:
+        super().__init__(data, 1 << 20)
+        self.answer = answer
+
+    def seek(self, offset: int, whence: int = 0) -> Any:
+        found = super().seek(offset, whence)
+        return self.answer if whence == 2 else found
+
+
+@pytest.mark.parametrize("answer", [-1, -2, -5, -(2**63)])
+def test_a_size_below_nothing_is_a_value_error(clips: Clips, answer: int) -> None:
+    source = SeeksOddly(clips.path("h264.ts").read_bytes(), answer)
+    with pytest.raises(ValueError, match=f"ends at {answer}"):
+        gvdecode.VideoDecoder(source, device="cpu")
+
+
+def test_a_size_may_be_a_numpy_integer(clips: Clips) -> None:
+    data = clips.path("h264.mp4").read_bytes()
+    source = SeeksOddly(data, np.int64(len(data)))
+    assert len(gvdecode.VideoDecoder(source, device="cpu")) == 60
+
+
+@pytest.mark.parametrize("call", [0, 30])
+def test_stop_iteration_of_a_source_is_no_end(clips: Clips, call: int) -> None:
+    def stop(_: int) -> bytes:
+        raise StopIteration
+
+    source = Faulty(clips.path("h264.ts").read_bytes(), call, stop)
+    with pytest.raises(RuntimeError, match="the source raised StopIteration"):
+        read(source)
+
+
+@pytest.mark.parametrize("kind", ["fragmented.mp4", "film.ts"])
+def test_a_file_that_grows_slowly_is_read_to_its_end(
+    clips: Clips, tmp_path: Path, kind: str
+) -> None:
+    """It is there for the most part when it is opened, and grows on afterwards."""
+    whole, path = tmp_path / f"whole-{kind}", tmp_path / kind
+    flags = ["-movflags", "frag_keyframe+empty_moov"] if "mp4" in kind else []
+    maker.ffmpeg("-i", str(clips.path("long.mp4")), "-c", "copy", *flags, str(whole))
+    data = whole.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with gvdecode.VideoDecoder(path, device="cpu", follow=True, timeout=1) as video:
+        run = video.batches(1)
+        sizes = [len(next(run))]
+        with path.open("ab") as file:
+            file.write(data[len(data) // 2 :])
+        with pytest.raises(gvdecode.TimeoutError):
+            sizes.extend(map(len, run))
+    assert sum(sizes) >= 397  # what the last packets are only a later one tells
+
+
+@pytest.mark.parametrize("name", ["h264.ts", "mpeg2.ts"])
+def test_frames_before_a_stall_have_their_numbers(
+    clips: Clips, tmp_path: Path, name: str
+) -> None:
+    """A pipe falls silent between a frame and those that come before it."""
+    data = clips.path(name).read_bytes()
+    with gvdecode.VideoDecoder(clips.path(name), device="cpu") as video:
+        want = [(frame.number, frame.numpy().tobytes()) for frame in video]
+    for share in (0.43, 0.5, 0.57, 0.63):
+        fifo = tmp_path / f"{share}-{name}"
+        os.mkfifo(fifo)
+        writer = os.open(fifo, os.O_RDWR)  # stays
+        feeder = threading.Thread(
+            target=os.write, args=(writer, data[: int(len(data) * share)])
+        )
+        feeder.start()
+        video = gvdecode.VideoDecoder(fifo, device="cpu", timeout=0.5)
+        frames = ((frame.number, frame.numpy().tobytes()) for frame in video)
+        got: list[tuple[int, bytes]] = []
+        with pytest.raises(gvdecode.TimeoutError):
+            got.extend(frames)
+        feeder.join()
+        os.close(writer)
+        assert len(got) > 5
+        assert got == want[: len(got)]

@@ -157,6 +157,91 @@ def test_a_capturing_stream_is_refused(opened: Opener, device: str) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("native", [False, True])
+def test_a_drop_on_a_capturing_stream_breaks_no_graph(
+    opened: Opener, device: str, native: bool
+) -> None:
+    only_on_the_gpu(device)
+    options = {"pixel_format": "native"} if native else {}
+    want = [
+        b.planes[0].numpy() if native else b.numpy()
+        for b in opened("h264.mp4", **options)
+    ]
+    frames = iter(opened("h264.mp4", **options))
+    stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+    with torch.cuda.stream(stream):
+        frame = next(frames)
+        pixels = torch.from_dlpack(frame.planes[0] if native else frame)
+        ones = torch.ones(8, device="cuda")
+        torch.cuda.synchronize()
+        graph.capture_begin()
+        twos = ones + 1
+        del frame, pixels
+        graph.capture_end()
+    rest = [f.planes[0].numpy() if native else f.numpy() for f in frames]
+    graph.replay()
+    torch.cuda.synchronize()
+    assert twos.tolist() == [2] * 8
+    assert len(rest) == len(want) - 1
+    for got, right in zip(rest, want[1:], strict=True):
+        np.testing.assert_array_equal(got, right)
+
+
+@pytest.mark.gpu
+def test_a_copy_to_the_host_comes_after_what_was_queued(
+    opened: Opener, device: str
+) -> None:
+    only_on_the_gpu(device)
+    for stream in (torch.cuda.default_stream(), torch.cuda.Stream()):
+        with torch.cuda.stream(stream):
+            batch = next(opened("h264.mp4").batches(8))
+            pixels = torch.from_dlpack(batch)
+            torch.cuda._sleep(400_000_000)  # 200 ms at 2 GHz
+            pixels.fill_(7)
+            assert (batch.numpy() == 7).all()
+
+
+DROPS = """
+import ctypes, sys, threading
+import torch, gvdecode
+# Work on the GPU that ends when Python has run: who waits for the device while it
+# holds the interpreter's lock waits for ever.
+gvdecode.set_memory_limit(int(sys.argv[2]), device="cuda")
+video = gvdecode.VideoDecoder(sys.argv[1], device="cuda", pixel_format="native")
+frame = next(iter(video.batches(1)))[0]
+video.close()
+stream = torch.cuda.Stream()
+with torch.cuda.stream(stream):
+    planes = [torch.from_dlpack(plane) for plane in frame.planes]
+driver = ctypes.CDLL("libcuda.so.1")
+ran = threading.Event()
+called = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: ran.set())
+torch.cuda._sleep(1)
+with torch.cuda.stream(stream):
+    torch.cuda._sleep(400_000_000)
+    handle = ctypes.c_void_p(stream.cuda_stream)
+    assert driver.cuLaunchHostFunc(handle, called, None) == 0
+    frame = planes = None
+    assert ran.wait(20)
+torch.cuda.synchronize()
+print("dropped")
+"""
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("limit", [1 << 40, 256 << 20])
+def test_a_drop_never_waits_for_the_gpu(clips: Clips, device: str, limit: int) -> None:
+    only_on_the_gpu(device)
+    done = subprocess.run(
+        [sys.executable, "-c", DROPS, str(clips.path("h264.mp4")), str(limit)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.stdout == "dropped\n", done.stderr
+
+
+@pytest.mark.gpu
 def test_memory_of_the_device_is_flat(clips: Clips, device: str) -> None:
     only_on_the_gpu(device)
 

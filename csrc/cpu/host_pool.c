@@ -134,6 +134,11 @@ uint8_t *gvd_host_block_data(gvd_host_block *block)
     return block->memory;
 }
 
+size_t gvd_host_block_capacity(const gvd_host_block *block)
+{
+    return block->capacity;
+}
+
 void gvd_host_block_put(gvd_host_block *block)
 {
     pthread_mutex_lock(&pool.lock);
@@ -162,6 +167,7 @@ static void release_frame(gvd_frame *frame)
 void gvd_host_block_own(gvd_host_block *block, gvd_frame *frame)
 {
     frame->owner = block;
+    frame->held = (int64_t)block->capacity;
     frame->release = release_frame;
 }
 

@@ -15,6 +15,7 @@ typedef struct gvd_host_block gvd_host_block;
 // At least `bytes`, uninitialised, or NULL without memory.
 gvd_host_block *gvd_host_block_get(size_t bytes);
 uint8_t *gvd_host_block_data(gvd_host_block *block);
+size_t gvd_host_block_capacity(const gvd_host_block *block);
 void gvd_host_block_put(gvd_host_block *block);
 
 // The frame's planes lie in the block, which goes back with the frame.

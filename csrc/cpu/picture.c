@@ -14,6 +14,12 @@ static void release_picture(gvd_frame *frame)
     free(frame);
 }
 
+bool gvd_picture_is_shared(const gvd_frame *frame)
+{
+    return frame->release == release_picture && frame->owner &&
+           !av_frame_is_writable(frame->owner);
+}
+
 #define NAME_SIZE 16
 
 static char names[AV_PIX_FMT_NB][NAME_SIZE];
@@ -132,6 +138,14 @@ static gvd_frame *create_frame(AVFrame *av, const gvd_media *media)
     return frame;
 }
 
+static int64_t held_bytes(const AVFrame *av)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < AV_NUM_DATA_POINTERS && av->buf[i]; i++)
+        bytes += av->buf[i]->size;
+    return (int64_t)bytes;
+}
+
 static int fill(AVFrame *av, gvd_frame *frame, struct SwsContext **sws,
                 gvd_error *err)
 {
@@ -143,6 +157,7 @@ static int fill(AVFrame *av, gvd_frame *frame, struct SwsContext **sws,
         return gvd_picture_unpack(av, sws, frame, err);
     }
     set_planes(frame, av, format);
+    frame->held = held_bytes(av);
     av_frame_move_ref(frame->owner, av);
     return GVD_OK;
 }

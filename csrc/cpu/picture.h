@@ -12,3 +12,6 @@ struct SwsContext;
 int gvd_picture_wrap(struct AVFrame *av, const gvd_media *media,
                      enum gvd_pixels pixels, struct SwsContext **sws,
                      gvd_frame **out, gvd_error *err);
+
+// Whether a decoder may still read in the planes, or another frame shows them.
+bool gvd_picture_is_shared(const gvd_frame *frame);

@@ -64,10 +64,12 @@ int gvd_picture_get_buffer(AVCodecContext *codec, AVFrame *frame, int flags)
     gvd_host_block *block = gvd_host_block_get(total);
     if (!block)
         return AVERROR(ENOMEM);
+    // As large as it is: gvd_picture_wrap counts it.
+    const size_t capacity = gvd_host_block_capacity(block);
     uint8_t *data = gvd_host_block_data(block);
     // What a damaged stream leaves undecoded must not show another picture.
     memset(data, 0, total);
-    frame->buf[0] = av_buffer_create(data, total, free_block, block, 0);
+    frame->buf[0] = av_buffer_create(data, capacity, free_block, block, 0);
     if (!frame->buf[0]) {
         gvd_host_block_put(block);
         return AVERROR(ENOMEM);

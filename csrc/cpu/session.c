@@ -81,8 +81,11 @@ static int open_codec(gvd_session *s, const gvd_job_start *start,
     if (code < 0) {
         char text[AV_ERROR_MAX_STRING_SIZE];
         avcodec_free_context(&s->codec);
-        return gvd_fail(err, GVD_ERR_DECODE, "the %s decoder does not open: %s",
-                        decoder->name, gvd_av_error(code, text));
+        // AVERROR(EAGAIN): no thread could be had.
+        bool full = code == AVERROR(ENOMEM) || code == AVERROR(EAGAIN);
+        return gvd_fail(err, full ? GVD_ERR_NO_MEMORY : GVD_ERR_DECODE,
+                        "the %s decoder does not open: %s", decoder->name,
+                        gvd_av_error(code, text));
     }
     s->first = start->first;
     s->threads = start->threads;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cuda/device.h"
+#include "thread.h"
 
 #define IDLE_LIMIT ((size_t)8 << 30)
 
@@ -114,6 +115,7 @@ static void shrink(const gvd_gpu *gpu, size_t keep)
 int64_t gvd_buffer_trim_some(gvd_gpu *gpu, int64_t bytes)
 {
     int64_t freed = 0;
+    gvd_late_retry();
     if (gvd_gpu_push(gpu, NULL) < 0)
         return 0;
     while (freed < bytes) {
@@ -166,6 +168,7 @@ static int create(gvd_gpu *gpu, size_t bytes, gvd_buffer **out, gvd_error *err)
 int gvd_buffer_get(gvd_gpu *gpu, size_t bytes, CUstream stream,
                    gvd_buffer **out, gvd_error *err)
 {
+    gvd_late_retry();
     gvd_buffer *b = take(gpu, bytes);
     if (!b)
         return create(gpu, bytes, out, err);
@@ -183,82 +186,31 @@ int gvd_buffer_get(gvd_gpu *gpu, size_t bytes, CUstream stream,
 
 int gvd_buffer_mark(gvd_buffer *buffer, CUstream stream, gvd_error *err)
 {
-    return CU(err, buffer->gpu->drv->cuEventRecord(buffer->event, stream));
-}
-
-static void remember(gvd_buffer *b, CUstream stream)
-{
-    pthread_mutex_lock(&b->lock);
-    int at = 0;
-    while (at < b->user_count && b->users[at] != stream)
-        at++;
-    if (at == b->user_count && at < GVD_MAX_USERS)
-        b->users[b->user_count++] = stream;
-    else if (at == GVD_MAX_USERS)
-        b->more_users = true;
-    pthread_mutex_unlock(&b->lock);
-}
-
-int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err)
-{
-    gvd_gpu *gpu = buffer->gpu;
-    int rc = gvd_gpu_push(gpu, err);
-    if (rc < 0)
-        return rc;
-    rc = gvd_gpu_check_stream(gpu, stream, err);
-    if (rc == GVD_OK) {
-        remember(buffer, stream);
-        rc = CU(err, gpu->drv->cuStreamWaitEvent(stream, buffer->event, 0));
-    }
-    gvd_gpu_pop(gpu);
-    return rc;
-}
-
-// One row goes as a linear copy: a batch may be longer than the largest pitch.
-static int queue_download(const gvd_gpu *gpu, const CUDA_MEMCPY2D *copy,
-                          gvd_error *err)
-{
-    const gvd_driver *drv = gpu->drv;
-    CUstream stream = gpu->copy_stream;
-    if (copy->Height == 1)
-        return CU(err, drv->cuMemcpyDtoHAsync(copy->dstHost, copy->srcDevice,
-                                              copy->WidthInBytes, stream));
-    return CU(err, drv->cuMemcpy2DAsync(copy, stream));
-}
-
-int gvd_buffer_download(gvd_buffer *buffer, const CUDA_MEMCPY2D *copy,
-                        gvd_error *err)
-{
-    gvd_gpu *gpu = buffer->gpu;
-    const gvd_driver *drv = gpu->drv;
-    int rc = gvd_gpu_push(gpu, err);
-    if (rc < 0)
-        return rc;
-    rc = CU(err, drv->cuStreamWaitEvent(gpu->copy_stream, buffer->event, 0));
-    if (rc == GVD_OK)
-        rc = queue_download(gpu, copy, err);
-    if (rc == GVD_OK)
-        rc = CU(err, drv->cuStreamSynchronize(gpu->copy_stream));
-    gvd_gpu_pop(gpu);
-    return rc;
-}
-
-void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream)
-{
     const gvd_driver *drv = buffer->gpu->drv;
-    for (int i = 0; i < buffer->user_count; i++) {
-        CUstream user = buffer->users[i];
-        // 2 is the default stream of a thread, maybe of another one.
-        if (user != (CUstream)2 &&
-            drv->cuEventRecord(buffer->event, user) == CUDA_SUCCESS)
-            drv->cuStreamWaitEvent(stream, buffer->event, 0);
-        else
-            drv->cuCtxSynchronize(); // a stream that cannot be asked
-    }
-    if (buffer->more_users)
-        drv->cuCtxSynchronize();
-    buffer->user_count = 0;
-    buffer->more_users = false;
+    int rc = CU(err, drv->cuEventRecord(buffer->event, stream));
+    if (rc < 0) // nothing else tells when the memory is free
+        drv->cuStreamSynchronize(stream);
+    return rc;
+}
+
+static void put_again(void *buffer)
+{
+    gvd_buffer *b = buffer;
+    gvd_buffer_put(&b);
+}
+
+// Whoever has it on the GPU comes before the next use: false where that cannot
+// be had now.
+static bool settle(gvd_buffer *b)
+{
+    gvd_gpu *gpu = b->gpu;
+    if (b->user_count == 0 || gvd_gpu_push(gpu, NULL) < 0)
+        return true;
+    bool settled = gvd_buffer_settle(b, gpu->release_stream);
+    if (settled)
+        gvd_buffer_mark(b, gpu->release_stream, NULL);
+    gvd_gpu_pop(gpu);
+    return settled;
 }
 
 void gvd_buffer_put(gvd_buffer **buffer)
@@ -268,20 +220,21 @@ void gvd_buffer_put(gvd_buffer **buffer)
     if (!b || gvd_driver_is_inherited())
         return;
     gvd_gpu *gpu = b->gpu;
-    if (b->user_count > 0 && gvd_gpu_push(gpu, NULL) == GVD_OK) {
-        gvd_buffer_settle(b, gpu->release_stream);
-        gvd_buffer_mark(b, gpu->release_stream, NULL);
-        gvd_gpu_pop(gpu);
+    if (!settle(b)) {
+        gvd_late_add(&b->late, put_again, b);
+        return;
     }
     pthread_mutex_lock(&idle.lock);
     bool kept = push_locked(b);
     bool full = idle.bytes > IDLE_LIMIT;
     pthread_mutex_unlock(&idle.lock);
-    if (!kept && gvd_gpu_push(gpu, NULL) == GVD_OK) {
+    if (!kept && !gvd_may_wait()) {
+        gvd_late_add(&b->late, put_again, b);
+    } else if (!kept && gvd_gpu_push(gpu, NULL) == GVD_OK) {
         destroy(b);
         gvd_gpu_pop(gpu);
     }
-    if (full && gvd_gpu_push(gpu, NULL) == GVD_OK) {
+    if (full && gvd_may_wait() && gvd_gpu_push(gpu, NULL) == GVD_OK) {
         shrink(gpu, IDLE_LIMIT);
         gvd_gpu_pop(gpu);
     }
@@ -289,6 +242,7 @@ void gvd_buffer_put(gvd_buffer **buffer)
 
 void gvd_buffer_trim(void)
 {
+    gvd_late_retry();
     for (int i = 0; i < GVD_MAX_GPUS; i++) {
         pthread_mutex_lock(&idle.lock);
         const shelf *oldest = find_oldest_locked(NULL);

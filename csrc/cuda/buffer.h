@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cuda/gpu.h"
+#include "cuda/late.h"
 #include "memory.h"
 
 #define GVD_MAX_USERS 16
@@ -23,6 +24,7 @@ struct gvd_buffer {
     gvd_buffer *next;
     int64_t put; // when it became so, counted
     gvd_charge charge;
+    gvd_late late; // before it is
 
     pthread_mutex_t lock;
     // Guarded by lock. Streams that were handed the contents and whose work
@@ -44,14 +46,20 @@ int gvd_buffer_mark(gvd_buffer *buffer, CUstream stream, gvd_error *err);
 // will wait for it. Whatever context is current.
 int gvd_buffer_order(gvd_buffer *buffer, CUstream stream, gvd_error *err);
 
+// The same for work that is in the stream's order anyway.
+void gvd_buffer_add_user(gvd_buffer *buffer, CUstream stream);
+
 // Carries out a copy from the buffer's memory to the host's once the contents
-// are ready, and waits for it. One row may have any length, each of several no
-// more than the largest pitch of 2 GiB. Whatever context is current.
+// are ready and what such readers have queued is done, and waits for it. One
+// row may have any length, each of several no more than the largest pitch of 2
+// GiB. Whatever context is current.
 int gvd_buffer_download(gvd_buffer *buffer, const CUDA_MEMCPY2D *copy,
                         gvd_error *err);
 
-// Makes `stream` wait for all that readers outside of the core have queued.
-void gvd_buffer_settle(gvd_buffer *buffer, CUstream stream);
+// Makes `stream` wait for all that readers outside of the core have queued:
+// false where one of them is capturing a graph, or where only the host could
+// wait and this thread may not.
+bool gvd_buffer_settle(gvd_buffer *buffer, CUstream stream);
 
 // Gives it back. Any thread, whatever context is current.
 void gvd_buffer_put(gvd_buffer **buffer);

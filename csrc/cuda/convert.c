@@ -14,6 +14,7 @@ typedef struct cuda_tensor {
     CUstream stream;    // on which the contents were made
     gvd_buffer *buffer; // our memory, or without memory for its event only
     gvd_block block;    // a caller's memory, else empty
+    gvd_late late;      // it is dropped, and could not be given back
 } cuda_tensor;
 
 // NULL and 1 are two names of the legacy default stream.
@@ -23,27 +24,38 @@ static CUstream normal_stream(void *stream)
 }
 
 // A block goes back to its allocator, which knows only the stream on which it
-// was allocated: that one waits for what others were told to do with it.
-static void release_block(cuda_tensor *t)
+// was allocated: that one waits for what others were told to do with it. False
+// where it cannot yet.
+static bool release_block(cuda_tensor *t)
 {
     gvd_gpu *gpu = t->gpu;
     gvd_buffer *b = t->buffer;
+    bool settled = true;
     if (b->user_count > 0 && gvd_gpu_push(gpu, NULL) == GVD_OK) {
-        gvd_buffer_settle(b, t->stream);
+        settled = gvd_buffer_settle(b, t->stream);
         gvd_gpu_pop(gpu);
     }
-    t->block.release(t->block.handle);
+    if (settled)
+        t->block.release(t->block.handle);
+    return settled;
 }
 
-static void release_tensor(gvd_tensor *tensor)
+static void release_tensor(void *tensor)
 {
-    cuda_tensor *t = (cuda_tensor *)tensor;
+    cuda_tensor *t = tensor;
     if (gvd_driver_is_inherited())
         return; // the memory is the parent's
-    if (t->block.release)
-        release_block(t);
+    if (t->block.release && !release_block(t)) {
+        gvd_late_add(&t->late, release_tensor, t);
+        return;
+    }
     gvd_buffer_put(&t->buffer);
     free(t);
+}
+
+static void drop_tensor(gvd_tensor *tensor)
+{
+    release_tensor(tensor);
 }
 
 static int order_tensor(gvd_tensor *tensor, void *stream, gvd_error *err)
@@ -67,11 +79,13 @@ static int tensor_to_host(gvd_tensor *tensor, const gvd_tensor *part,
         .WidthInBytes = (size_t)gvd_tensor_bytes(part),
         .Height = 1,
     };
+    if (t->block.release) // its stream's own work is in order, the copy is not
+        gvd_buffer_add_user(t->buffer, t->stream);
     return gvd_buffer_download(t->buffer, &copy, err);
 }
 
 static const gvd_tensor_ops cuda_ops = {
-    .release = release_tensor,
+    .release = drop_tensor,
     .order = order_tensor,
     .to_host = tensor_to_host,
 };

@@ -117,6 +117,10 @@ static void destroy_list(gvd_decoder *list)
         if (gvd_gpu_push(gpu, NULL) == GVD_OK) {
             destroy(list);
             gvd_gpu_pop(gpu);
+        } else {
+            gvd_charge_give(
+                &list->charge); // what it held went with the context
+            free(list);
         }
         list = next;
     }

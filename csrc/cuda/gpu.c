@@ -182,6 +182,18 @@ int gvd_gpu_enter(int index, gvd_gpu **out, gvd_error *err)
     return rc < 0 ? rc : gvd_gpu_push(*out, err);
 }
 
+// CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, which the headers lack: what is queued on
+// the legacy default stream would join the capture of another stream.
+#define CAPTURE_IMPLICIT 906
+
+bool gvd_gpu_is_capturing(const gvd_gpu *gpu, CUstream stream)
+{
+    int capturing = 0;
+    CUresult result = gpu->drv->cuStreamIsCapturing(stream, &capturing);
+    return (int)result == CAPTURE_IMPLICIT ||
+           (result == CUDA_SUCCESS && capturing);
+}
+
 int gvd_gpu_check_stream(gvd_gpu *gpu, CUstream stream, gvd_error *err)
 {
     int capturing = 0;

@@ -58,6 +58,8 @@ void gvd_gpu_pop(gvd_gpu *gpu);
 // gvd_gpu_get and gvd_gpu_push in one: the caller pops, unless it failed.
 int gvd_gpu_enter(int index, gvd_gpu **out, gvd_error *err);
 
+// The context must be current.
+bool gvd_gpu_is_capturing(const gvd_gpu *gpu, CUstream stream);
 // GVD_ERR_UNSUPPORTED for a stream that is capturing a graph.
 int gvd_gpu_check_stream(gvd_gpu *gpu, CUstream stream, gvd_error *err);
 

@@ -367,9 +367,11 @@ static int mark_used(const gvd_launch *l, gvd_frame *const *frames, int count,
                      gvd_error *err)
 {
     int rc = GVD_OK;
-    for (int i = 0; rc == GVD_OK && i < count; i++)
-        rc =
-            gvd_buffer_mark(gvd_cuda_picture_buffer(frames[i]), l->stream, err);
+    for (int i = 0; i < count; i++) { // all of them, also behind a failure
+        int marked = gvd_buffer_mark(gvd_cuda_picture_buffer(frames[i]),
+                                     l->stream, rc < 0 ? NULL : err);
+        rc = rc < 0 ? rc : marked;
+    }
     return rc;
 }
 

@@ -73,6 +73,7 @@ int gvd_cuda_picture_create(gvd_buffer *buffer, gvd_frame **out, gvd_error *err)
     frame->order = order_frame;
     frame->to_host = frame_to_host;
     frame->owner = buffer;
+    frame->held = (int64_t)buffer->capacity;
     frame->device = buffer->gpu->index;
     frame->memory = GVD_MEMORY_CUDA;
     *out = frame;

@@ -325,6 +325,9 @@ void gvd_cuda_session_close(gvd_session **session, bool failed)
             wait_for_pictures(s);
         gvd_decoder_give(&s->decoder, failed);
         gvd_gpu_pop(s->gpu);
+    } else {
+        gvd_decoder_give(&s->decoder,
+                         false); // which asks nothing of the driver
     }
     free(s);
 }

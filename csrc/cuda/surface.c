@@ -119,8 +119,9 @@ int gvd_surface_copy(const gvd_surface *surface, gvd_frame **out,
     rc = CU(err, drv->cuMemcpy2DAsync(&copy, d->stream));
     if (rc == GVD_OK)
         rc = shift_samples(d, buffer->memory, stride * rows, err);
-    if (rc == GVD_OK)
-        rc = gvd_buffer_mark(buffer, d->stream, err);
+    // Also where that failed: the copy is on its way.
+    int marked = gvd_buffer_mark(buffer, d->stream, rc < 0 ? NULL : err);
+    rc = rc < 0 ? rc : marked;
     if (rc < 0) {
         gvd_frame_unref(out);
         return rc;

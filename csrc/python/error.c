@@ -40,6 +40,7 @@ static PyObject *class_of(gvd_py_state *state, int code)
     case GVD_ERR_OPEN:
         return state->errors[GVD_PY_OPEN_ERROR];
     case GVD_ERR_DECODE:
+    case GVD_ERR_READ:
     case GVD_ERR_MISMATCH:
         return state->errors[GVD_PY_DECODE_ERROR];
     case GVD_ERR_UNSUPPORTED:

@@ -1,6 +1,7 @@
 // Frame: what is known of one shown picture and, in native output, its planes.
 #include "module.h"
 #include "plane.h"
+#include "thread.h"
 
 typedef struct frame_object {
     PyObject_HEAD
@@ -25,7 +26,9 @@ static void frame_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    gvd_no_wait_begin();
     gvd_frame_unref(&((frame_object *)self)->frame);
+    gvd_no_wait_end();
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }

@@ -17,7 +17,9 @@ typedef struct pass_object {
     gvd_reader *core_reader;
     gvd_pass *pass;
     gvd_device device;
-    bool targeted; // the batch is made in memory of the caller's
+    _Atomic(PyObject *) kept; // a batch that a signal kept from its caller
+    atomic_bool failed;       // next_batch has raised an error of the pass
+    bool targeted;            // the batch is made in memory of the caller's
     // Written once by the closing call, read when no user is left.
     gvd_stats last_stats;
 } pass_object;
@@ -154,6 +156,7 @@ static void pass_dealloc(PyObject *op)
     PyErr_Fetch(&kind, &value, &traceback);
     close_pass(self);
     PyErr_Restore(kind, value, traceback);
+    Py_XDECREF(atomic_exchange(&self->kept, NULL));
     Py_CLEAR(self->reader);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);
@@ -217,10 +220,14 @@ static PyObject *take_batch(gvd_py_state *state, pass_object *self)
     } while (rc == GVD_AGAIN);
     if (rc == GVD_EOF)
         return Py_NewRef(Py_None);
-    if (rc < 0)
+    if (rc < 0) {
+        atomic_store(&self->failed, true);
         return gvd_py_raise_of(state, self->core_reader, &err);
+    }
     PyObject *result = wrap_batch(state, batch);
     gvd_batch_free(&batch);
+    if (!result)
+        atomic_store(&self->failed, true);
     return result;
 }
 
@@ -230,9 +237,22 @@ static PyObject *pass_next_batch(PyObject *op, PyObject *Py_UNUSED(ignored))
     gvd_py_state *state = gvd_py_state_of(op);
     if (!gvd_guard_enter(&self->guard))
         return gvd_py_raise_closed(state);
-    PyObject *batch = take_batch(state, self);
+    PyObject *batch = atomic_exchange(&self->kept, NULL);
+    if (!batch)
+        batch = take_batch(state, self);
+    // Python would run the handlers as soon as this returns, and lose it.
+    if (batch && PyErr_CheckSignals() < 0) {
+        PyObject *other = atomic_exchange(&self->kept, batch);
+        Py_XDECREF(other); // never: only the main thread handles signals
+        batch = NULL;
+    }
     pass_leave(self);
     return batch;
+}
+
+static PyObject *pass_failed(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(atomic_load(&((pass_object *)op)->failed));
 }
 
 static PyObject *pass_abort(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -311,6 +331,9 @@ static PyMethodDef pass_methods[] = {
      "next_batch($self, /)\n--\n\n"
      "The next (tensor, frames), or None after the last. In native output the\n"
      "tensor is None. Waits without the GIL; signals are handled meanwhile."},
+    {"failed", pass_failed, METH_NOARGS,
+     "failed($self, /)\n--\n\nWhether next_batch has raised an error of the "
+     "reading's:\none of a signal's handler is none."},
     {"abort", pass_abort, METH_NOARGS,
      "abort($self, /)\n--\n\nEnds every wait in this pass with ClosedError."},
     {"close", pass_close, METH_NOARGS,
@@ -324,6 +347,7 @@ static int pass_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(((pass_object *)op)->reader);
+    Py_VISIT(atomic_load(&((pass_object *)op)->kept));
     return 0;
 }
 

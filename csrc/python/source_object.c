@@ -35,6 +35,22 @@ static void release_source(void *owner)
     free(s);
 }
 
+// As PEP 479: whoever iterates over the frames would take it for their end.
+static PyObject *as_runtime_error(PyObject *stop)
+{
+    PyObject *text = PyUnicode_FromFormat("the source raised %R", stop);
+    PyObject *error =
+        text ? PyObject_CallFunctionObjArgs(PyExc_RuntimeError, text, NULL)
+             : NULL;
+    Py_XDECREF(text);
+    if (!error) {
+        PyErr_Clear();
+        return stop;
+    }
+    PyException_SetCause(error, stop);
+    return error;
+}
+
 static int keep_exception(source_object *s, gvd_error *err)
 {
     PyObject *kind, *value, *traceback;
@@ -42,6 +58,8 @@ static int keep_exception(source_object *s, gvd_error *err)
     PyErr_NormalizeException(&kind, &value, &traceback);
     if (value && traceback)
         PyException_SetTraceback(value, traceback);
+    if (kind && PyErr_GivenExceptionMatches(kind, PyExc_StopIteration))
+        value = as_runtime_error(value);
     Py_XDECREF(kind);
     Py_XDECREF(traceback);
     Py_XDECREF(atomic_exchange(&s->raised, value));
@@ -124,12 +142,16 @@ static int64_t find_size(PyObject *object)
     if (!seekable || !PyObject_HasAttrString(object, "seek"))
         return -1;
     PyObject *end = PyObject_CallMethod(object, "seek", "ii", 0, SEEK_END);
-    if (end && !PyLong_Check(end)) { // of an object that is no io.IOBase
+    if (end && !PyIndex_Check(end)) { // of an object that is no io.IOBase
         Py_DECREF(end);
         end = PyObject_CallMethod(object, "tell", NULL);
     }
     const long long size = end ? PyLong_AsLongLong(end) : -2;
     Py_XDECREF(end);
+    if (size < 0 && !PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError,
+                     "seek(0, 2) of the source says that it ends at %lld",
+                     size);
     return PyErr_Occurred() ? -2 : size;
 }
 

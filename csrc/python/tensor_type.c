@@ -37,7 +37,7 @@ static void tensor_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    gvd_tensor_unref(&((tensor_object *)self)->tensor);
+    gvd_tensor_drop(&((tensor_object *)self)->tensor);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }

@@ -184,6 +184,7 @@ static inline gvd_frame *fake_frame(int64_t ordinal, const char *backend)
     REQUIRE(frame && pixels);
     *frame = (gvd_frame){
         .release = fake_release_frame,
+        .held = FAKE_FRAME_BYTES,
         .layout = GVD_LAYOUT_YUV,
         .pixel_format = "yuv420p",
         .plane_count = 3,

@@ -78,7 +78,9 @@ static void test_claims_are_granted_in_their_order(void)
     REQUIRE(gvd_claim_grow(&small, b, 10, NULL) == GVD_OK);
     REQUIRE(gvd_claim_grow(&big, b, 70, NULL) == GVD_OK && held(b) == 90);
     REQUIRE(gvd_budget_share(b) == 5);
-    gvd_claim_shrink(&big, 30);
+    gvd_claim_reserve(&big, b, 30);
+    REQUIRE(held(b) == 40 && gvd_budget_share(b) == 5);
+    gvd_claim_end_reserve(&big, b);
     REQUIRE(held(b) == 40 && gvd_budget_share(b) == 30);
     gvd_claim_drop(&big);
     gvd_claim_drop(&small);
@@ -128,10 +130,34 @@ static void test_waiting_in_vain_ends(void)
         usleep(1000);
     REQUIRE(rc == GVD_ERR_NO_MEMORY && gvd_seconds() - start >= 0.04);
     REQUIRE(strstr(err.text, "50 of the 100 KiB"));
-    REQUIRE(!gvd_budget_is_patient(b, start));
+    REQUIRE(gvd_budget_patience(b) == 0.05);
     gvd_charge_give(&extra);
-    REQUIRE(gvd_budget_is_patient(b, start)); // something was given back
     gvd_claim_drop(&claim);
+}
+
+// Between the claim and the charge of a session nobody else takes the room.
+static void test_what_is_reserved_is_for_a_session(void)
+{
+    gvd_budget *b = fresh_budget(100, 60);
+    gvd_claim claim = {0}, other = {0};
+    gvd_charge extra = {0}, session = {0};
+    REQUIRE(gvd_claim_grow(&claim, b, 90, NULL) == GVD_OK);
+    gvd_claim_reserve(&claim, b, 20);
+    REQUIRE(held(b) == 20 && gvd_budget_is_wanted(b));
+    REQUIRE(!gvd_charge_take(&extra, b, 11, GVD_CHARGE_EXTRA));
+    REQUIRE(!gvd_charge_take(&extra, b, 11, GVD_CHARGE_IDLE));
+    REQUIRE(gvd_claim_grow(&other, b, 11, NULL) == GVD_AGAIN);
+    gvd_claim_withdraw(&other, b);
+    REQUIRE(gvd_charge_take(&session, b, 70, GVD_CHARGE_NEEDED));
+    gvd_claim_end_reserve(&claim, b);
+    REQUIRE(held(b) == 90 && !gvd_budget_is_wanted(b));
+    REQUIRE(gvd_budget_share(b) == 10 / 2); // two readings, and no session's
+    REQUIRE(gvd_charge_take(&extra, b, 10, GVD_CHARGE_EXTRA));
+    gvd_charge_give(&extra);
+    gvd_charge_give(&session);
+    gvd_claim_drop(&claim);
+    gvd_claim_drop(&other);
+    REQUIRE(held(b) == 0 && gvd_budget_share(b) == 100);
 }
 
 // --- trimming ---
@@ -474,6 +500,7 @@ int main(void)
     test_a_claim_that_leaves_lets_others_pass();
     test_what_never_fits_is_told_with_figures();
     test_waiting_in_vain_ends();
+    test_what_is_reserved_is_for_a_session();
     test_idle_memory_goes_before_anything_is_refused();
     test_idle_memory_that_is_not_enough_is_kept();
     test_a_lower_limit_trims_at_once();

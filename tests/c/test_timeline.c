@@ -2,6 +2,7 @@
 #include "timeline.h"
 
 #include "harness.h"
+#include "thread.h"
 
 #define NONE GVD_NO_PTS
 
@@ -473,6 +474,38 @@ static void test_times_do_not_depend_on_how_far_is_read(void)
     }
 }
 
+// However a header sorts the times, a frame costs a bounded number of steps.
+static void test_times_that_fall_cost_no_square(void)
+{
+    const int count = 200000;
+    gvd_timeline t = start_timeline(1, 1000, 25, 1);
+    for (int i = 0; i < count; i++)
+        push(&t, count - i, NONE);
+    double start = gvd_seconds();
+    for (int i = 1; i <= count; i++)
+        gvd_timeline_next(&t, i);
+    REQUIRE(gvd_seconds() - start < 5);
+    gvd_timeline_free(&t);
+}
+
+// What is not read yet may come before a frame by as much as others have.
+static void test_sure_when_nothing_can_come_before(void)
+{
+    gvd_timeline t = start_timeline(1, 1000, 25, 1);
+    for (int i = 0; i < 3; i++)
+        push(&t, i, NONE);
+    REQUIRE(gvd_timeline_is_sure(&t, 2));
+    push(&t, 7, NONE);                    // its B frames are to come
+    REQUIRE(gvd_timeline_is_sure(&t, 7)); // none have been seen
+    push(&t, 5, NONE);
+    push(&t, 4, NONE);
+    push(&t, 6, NONE);
+    REQUIRE(gvd_timeline_is_sure(&t, 7) && gvd_timeline_is_sure(&t, 6));
+    push(&t, 11, NONE);
+    REQUIRE(!gvd_timeline_is_sure(&t, 11) && gvd_timeline_is_sure(&t, 7));
+    gvd_timeline_free(&t);
+}
+
 int main(void)
 {
     test_begin("timeline", 0, 30);
@@ -495,6 +528,8 @@ int main(void)
     test_packets_without_times_are_enough();
     test_a_long_stream_needs_little_memory();
     test_times_do_not_depend_on_how_far_is_read();
+    test_times_that_fall_cost_no_square();
+    test_sure_when_nothing_can_come_before();
     puts("timeline: ok");
     return 0;
 }
