@@ -96,6 +96,17 @@ OTHERS = {
         *("-bsf:v", "setts=ts=if(eq(N\\,21)\\,PREV_OUTPTS\\,TS)"),
     ],
     "long.mp4": command(f"{X264} keyint=25:open-gop=0", size="640x360", frames=400),
+    # Of 640x368 that are coded 64x64 are shown.
+    "cropped.mp4": [
+        *command(f"{X264} keyint=25:open-gop=0", size="640x360", frames=400),
+        *("-bsf:v", "h264_metadata=crop_right=576:crop_bottom=304"),
+    ],
+    # As a raw stream that was copied into a container without looking at it: the
+    # times rise in the order of decoding, and B frames are shown in another.
+    "copied.mp4": [
+        *command(f"{X264} keyint=12:scenecut=0:open-gop=0"),
+        *("-bsf:v", "setts=pts=DTS"),
+    ],
     # Joined between key frames: nothing tells the size for 1.6 s.
     "joined.ts": [
         *command(f"{X264} keyint=40:scenecut=0:open-gop=0"),
