@@ -89,6 +89,24 @@ bool gvd_extradata_is_420p8(enum gvd_bitstream bitstream,
            gvd_h264_sps_is_420p8(extradata + 8, sps_size);
 }
 
+#define SIDE_MAX (INT64_C(1) << 16)
+
+gvd_window gvd_nal_window(gvd_bits *bits, int64_t width, int64_t height,
+                          int unit_x, int unit_y)
+{
+    int64_t crop[4] = {0};
+    const bool cropped = gvd_bits_next(bits, 1);
+    for (int i = 0; cropped && i < 4; i++)
+        crop[i] = gvd_bits_next_ue(bits);
+    const int64_t left = crop[0] * unit_x, right = crop[1] * unit_x;
+    const int64_t top = crop[2] * unit_y, bottom = crop[3] * unit_y;
+    if (bits->over || width > SIDE_MAX || height > SIDE_MAX ||
+        left + right >= width || top + bottom >= height)
+        return (gvd_window){0};
+    return (gvd_window){(int)left, (int)top, (int)(width - left - right),
+                        (int)(height - top - bottom)};
+}
+
 static void take_unit(gvd_classifier *classifier, const gvd_nal_unit *unit)
 {
     if (classifier->bitstream == GVD_BITSTREAM_H264)
@@ -221,6 +239,7 @@ void gvd_packet_classify(gvd_packet *packet, gvd_classifier *classifier)
     packet->field = packet->second_field = false;
     packet->disposable = bitstream == GVD_BITSTREAM_INTRA;
     packet->layer = 0;
+    packet->visible = (gvd_window){0};
     packet->picture_type = bitstream == GVD_BITSTREAM_INTRA ? 'I' : 0;
     if (packet->size == 0)
         return;

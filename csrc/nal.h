@@ -21,6 +21,7 @@ enum gvd_bitstream {
 enum {
     GVD_H264_SPS = 32,
     GVD_H264_PPS = 256,
+    GVD_HEVC_SPS = 16,
     GVD_HEVC_PPS = 64,
 };
 
@@ -30,6 +31,7 @@ typedef struct gvd_h264_sps {
     bool planes; // coded one by one
     bool gaps;   // frame numbers may be left out
     uint8_t frame_num_bits;
+    gvd_window visible;
 } gvd_h264_sps;
 
 typedef struct gvd_h264_sets {
@@ -43,6 +45,8 @@ typedef struct gvd_h264_sets {
 } gvd_h264_sets;
 
 typedef struct gvd_hevc_sets {
+    gvd_window visible[GVD_HEVC_SPS];
+    uint8_t sps_of_pps[GVD_HEVC_PPS];
     uint8_t extra_bits[GVD_HEVC_PPS]; // in slice headers, plus 1
 } gvd_hevc_sets;
 

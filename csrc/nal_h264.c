@@ -67,8 +67,8 @@ static void skip_scaling_list(gvd_bits *bits, int size)
     }
 }
 
-// Returns separate_colour_plane_flag.
-static bool skip_chroma_format(gvd_bits *bits)
+// Returns chroma_format_idc, 0 where the planes are coded one by one.
+static unsigned read_chroma_format(gvd_bits *bits, bool *separate)
 {
     unsigned format = gvd_bits_next_ue(bits);
     bool planes = format == 3 && gvd_bits_next(bits, 1);
@@ -79,7 +79,8 @@ static bool skip_chroma_format(gvd_bits *bits)
     for (int i = 0; scaling && i < (format == 3 ? 12 : 8); i++)
         if (gvd_bits_next(bits, 1))
             skip_scaling_list(bits, i < 6 ? 16 : 64);
-    return planes;
+    *separate = planes;
+    return planes ? 0 : format;
 }
 
 static void skip_picture_order(gvd_bits *bits)
@@ -101,18 +102,25 @@ static void take_sps(gvd_h264_sets *sets, const gvd_nal_unit *unit)
     gvd_h264_sps sps = {0};
     gvd_bits bits = gvd_nal_bits(unit, 4);
     unsigned number = gvd_bits_next_ue(&bits);
+    unsigned chroma = 1;
     if (unit->size > 4 && has_chroma_format(unit->data[1]))
-        sps.planes = skip_chroma_format(&bits);
+        chroma = read_chroma_format(&bits, &sps.planes);
     unsigned frame_num_bits = gvd_bits_next_ue(&bits);
     skip_picture_order(&bits);
     gvd_bits_next_ue(&bits); // reference frames
     sps.gaps = gvd_bits_next(&bits, 1);
-    gvd_bits_next_ue(&bits); // width, height
-    gvd_bits_next_ue(&bits);
+    const int64_t columns = (int64_t)gvd_bits_next_ue(&bits) + 1;
+    const int64_t rows = (int64_t)gvd_bits_next_ue(&bits) + 1;
     sps.fields = !gvd_bits_next(&bits, 1);
     sps.frame_num_bits = (uint8_t)(frame_num_bits + 4);
-    if (!bits.over && number < GVD_H264_SPS && frame_num_bits <= 12)
-        sets->sps[number] = sps;
+    if (bits.over || number >= GVD_H264_SPS || frame_num_bits > 12)
+        return;
+    gvd_bits_next(&bits, sps.fields ? 2 : 1); // MBAFF, direct mode
+    const int lines = sps.fields ? 2 : 1;
+    sps.visible = gvd_nal_window(&bits, columns * 16, rows * 16 * lines,
+                                 chroma == 1 || chroma == 2 ? 2 : 1,
+                                 chroma == 1 ? 2 * lines : lines);
+    sets->sps[number] = sps;
 }
 
 static void take_pps(gvd_h264_sets *sets, const gvd_nal_unit *unit)
@@ -189,6 +197,7 @@ typedef struct slice_head {
     unsigned frame_num; // below `modulus`, which is 0 where it is not known
     unsigned modulus;
     bool gaps; // frame numbers may be left out
+    gvd_window visible;
 } slice_head;
 
 static slice_head read_slice(const gvd_h264_sets *sets,
@@ -208,6 +217,7 @@ static slice_head read_slice(const gvd_h264_sets *sets,
     head.modulus =
         sps->frame_num_bits && !bits.over ? 1u << sps->frame_num_bits : 0;
     head.gaps = sps->gaps;
+    head.visible = sps->visible;
     if (!sps->fields)
         return head;
     bool field = gvd_bits_next(&bits, 1);
@@ -265,6 +275,7 @@ void gvd_h264_classify(gvd_packet *packet, gvd_h264_sets *sets,
         referenced |= unit.data[0] & 0x60;
     }
     packet->picture_type = head.picture_type;
+    packet->visible = head.visible;
     packet->disposable = !referenced;
     packet->damaged |= is_gap(sets, &head, idr, referenced);
     pair_fields(packet, sets, fields, head.frame_num);

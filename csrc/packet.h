@@ -17,6 +17,11 @@ enum gvd_entry {
     GVD_ENTRY_OPEN,   // leading pictures after it do
 };
 
+// The part of a coded picture that is shown, in samples of luma.
+typedef struct gvd_window {
+    int left, top, width, height; // no width: not known
+} gvd_window;
+
 typedef struct gvd_packet gvd_packet;
 struct gvd_packet {
     gvd_ref ref;
@@ -44,6 +49,7 @@ struct gvd_packet {
     bool unreadable;     // so much that no decoder is given it
     char picture_type;   // of its first slice: 'I', 'P', 'B', or 0: not known
     enum gvd_entry entry;
+    gvd_window visible; // by its parameter sets, of H.264 and HEVC
 };
 
 // Bytes that it holds while it waits, with about what libavcodec's structures

@@ -101,6 +101,14 @@ OTHERS = {
         *command(f"{X264} keyint=25:open-gop=0", size="640x360", frames=400),
         *("-bsf:v", "h264_metadata=crop_right=576:crop_bottom=304"),
     ],
+    "cropped_left.mp4": [
+        *command(f"{X264} keyint=12:open-gop=0", size="640x368", frames=24),
+        *("-bsf:v", "h264_metadata=crop_left=64:crop_top=64"),
+    ],
+    "cropped_hevc.mp4": [
+        *command(f"{X265}:keyint=12:open-gop=0", size="640x368", frames=24),
+        *("-bsf:v", "hevc_metadata=crop_left=320:crop_right=64:crop_top=64"),
+    ],
     # As a raw stream that was copied into a container without looking at it: the
     # times rise in the order of decoding, and B frames are shown in another.
     "copied.mp4": [

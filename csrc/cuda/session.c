@@ -15,6 +15,7 @@
 typedef struct picture {
     int64_t ordinal;
     bool shown;
+    gvd_window visible;
 } picture;
 
 struct gvd_session {
@@ -51,16 +52,6 @@ static unsigned even(unsigned value)
     return (value + 1) & ~1u;
 }
 
-// What the bitstream claims to be visible lies inside of what it codes.
-static bool has_sound_crop(const CUVIDEOFORMAT *f)
-{
-    return f->display_area.left >= 0 && f->display_area.top >= 0 &&
-           f->display_area.right > f->display_area.left &&
-           f->display_area.bottom > f->display_area.top &&
-           (unsigned)f->display_area.right <= f->coded_width &&
-           (unsigned)f->display_area.bottom <= f->coded_height;
-}
-
 static bool takes_pixels(const CUVIDEOFORMAT *f)
 {
     int depth = f->bit_depth_luma_minus8 + 8;
@@ -82,10 +73,6 @@ static int CUDAAPI on_sequence(void *context, CUVIDEOFORMAT *format)
     if (!takes_pixels(format))
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
                                 "the pixel format is another one"));
-    if (!has_sound_crop(format))
-        return park(s,
-                    gvd_fail(&s->error, GVD_ERR_MISMATCH,
-                             "the visible part lies outside of the picture"));
     gvd_decoder_format wanted = {
         .codec = format->codec,
         .chroma = format->chroma_format,
@@ -178,8 +165,28 @@ static bool finds_damage(gvd_session *s)
     return damaged;
 }
 
+// By the parameter sets where they are known: the parser leaves out what is
+// cropped on the left and at the top, or by more than half.
+static gvd_window visible_part(const gvd_session *s, const picture *p)
+{
+    const CUVIDEOFORMAT *f = &s->format;
+    if (p->visible.width > 0)
+        return p->visible;
+    return (gvd_window){f->display_area.left, f->display_area.top,
+                        f->display_area.right - f->display_area.left,
+                        f->display_area.bottom - f->display_area.top};
+}
+
+// What the bitstream claims to be visible lies inside of what it codes.
+static bool is_sound(const gvd_window *w, const gvd_decoder_format *coded)
+{
+    return w->left >= 0 && w->top >= 0 && w->width > 0 && w->height > 0 &&
+           (unsigned)(w->left + w->width) <= coded->width &&
+           (unsigned)(w->top + w->height) <= coded->height;
+}
+
 static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
-                        int64_t ordinal)
+                        const picture *p)
 {
     const gvd_driver *drv = s->gpu->drv;
     CUVIDPROCPARAMS parameters = {
@@ -189,6 +196,10 @@ static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
         .unpaired_field = info->repeat_first_field < 0,
         .output_stream = s->decoder->stream,
     };
+    const gvd_window visible = visible_part(s, p);
+    if (!is_sound(&visible, &s->decoder->format))
+        return gvd_fail(&s->error, GVD_ERR_MISMATCH,
+                        "the visible part lies outside of the picture");
     unsigned long long surface = 0;
     unsigned pitch = 0;
     int rc = CU(&s->error,
@@ -201,6 +212,7 @@ static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
     gvd_surface mapped = {
         .decoder = s->decoder,
         .format = &s->format,
+        .visible = visible,
         .media = &s->params.stream->media,
         .memory = surface,
         .pitch = pitch,
@@ -212,7 +224,7 @@ static int take_picture(gvd_session *s, const CUVIDPARSERDISPINFO *info,
         gvd_frame_unref(&frame);
         return rc < 0 ? rc : unmapped;
     }
-    frame->ordinal = ordinal;
+    frame->ordinal = p->ordinal;
     frame->corrupt = damaged;
     frame->interlaced = !info->progressive_frame;
     frame->top_field_first = info->top_field_first;
@@ -248,7 +260,7 @@ static int CUDAAPI on_display(void *context, CUVIDPARSERDISPINFO *info)
     if (info->repeat_first_field < 0)
         return park(s, gvd_fail(&s->error, GVD_ERR_MISMATCH,
                                 "a field lacks its other one"));
-    return park(s, take_picture(s, info, p.ordinal));
+    return park(s, take_picture(s, info, &p));
 }
 
 // --- session ---
@@ -364,7 +376,7 @@ static int parse(gvd_session *s, const uint8_t *data, size_t size,
 static int parse_packet(gvd_session *s, const gvd_packet *packet, bool shown)
 {
     const gvd_stream *stream = s->params.stream;
-    s->feeding = (picture){.ordinal = packet->ordinal, .shown = shown};
+    s->feeding = (picture){packet->ordinal, shown, packet->visible};
     int rc = GVD_OK;
     if (!s->job_started && stream->headers)
         rc = parse(s, stream->headers, stream->headers_size, 0);

@@ -33,11 +33,10 @@ static gvd_color color_of(const gvd_surface *surface)
 static void describe_planes(const gvd_surface *surface, gvd_frame *frame,
                             CUdeviceptr memory, size_t stride)
 {
-    const CUVIDEOFORMAT *f = surface->format;
     const gvd_decoder_format *d = &surface->decoder->format;
     bool full = d->chroma == cudaVideoChromaFormat_444;
-    size_t left = (size_t)f->display_area.left,
-           top = (size_t)f->display_area.top;
+    size_t left = (size_t)surface->visible.left,
+           top = (size_t)surface->visible.top;
     size_t sample = gvd_decoder_sample_bytes(d);
     int step = (int)sample * (full ? 1 : 2), half = full ? 1 : 2;
     uint8_t *luma = (uint8_t *)(uintptr_t)memory;
@@ -57,11 +56,10 @@ static void describe_planes(const gvd_surface *surface, gvd_frame *frame,
 static void describe_frame(const gvd_surface *surface, gvd_frame *frame,
                            CUdeviceptr memory, size_t stride)
 {
-    const CUVIDEOFORMAT *f = surface->format;
     frame->layout = GVD_LAYOUT_YUV;
     frame->pixel_format = pixel_format(&surface->decoder->format);
-    frame->width = f->display_area.right - f->display_area.left;
-    frame->height = f->display_area.bottom - f->display_area.top;
+    frame->width = surface->visible.width;
+    frame->height = surface->visible.height;
     frame->plane_count = 3;
     frame->sample_bytes =
         (int)gvd_decoder_sample_bytes(&surface->decoder->format);

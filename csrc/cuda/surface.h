@@ -4,12 +4,14 @@
 #include "cuda/decoder_pool.h"
 #include "frame.h"
 #include "media.h"
+#include "packet.h"
 
 typedef struct gvd_surface {
     const gvd_decoder *decoder;
     const CUVIDEOFORMAT *format; // of the bitstream
-    const gvd_media *media;      // the container's word on colour
-    CUdeviceptr memory;          // mapped
+    gvd_window visible;
+    const gvd_media *media; // the container's word on colour
+    CUdeviceptr memory;     // mapped
     unsigned pitch;
 } gvd_surface;
 

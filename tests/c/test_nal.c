@@ -99,6 +99,41 @@ static void test_parameter_sets_are_seen_without_an_entry(void)
     check(GVD_BITSTREAM_H264, nothing, 2, false, none);
 }
 
+// x264 and x265, 640x368, cropped by another tool.
+static const unit h264_cropped_sps =
+    UNIT(0x67, 0x64, 0x00, 0x1e, 0xac, 0xd9, 0x40, 0xa0, 0x2f, 0xc0, 0x4b, 0xc0,
+         0x99, 0xc0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00, 0x03, 0x00,
+         0xc8, 0x3c, 0x58, 0xb6, 0x58);
+static const unit hevc_cropped_sps =
+    UNIT(0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00,
+         0x03, 0x00, 0x00, 0x03, 0x00, 0x3f, 0xa0, 0x05, 0x02, 0x01, 0x71, 0x82,
+         0x18, 0x21, 0xe5, 0x95, 0x95, 0x29, 0x30, 0xbc, 0x05, 0xa0, 0x20, 0x00,
+         0x00, 0x03, 0x00, 0x20, 0x00, 0x00, 0x03, 0x03, 0x21);
+
+static void check_window(const gvd_packet *packet, gvd_window want)
+{
+    const gvd_window *got = &packet->visible;
+    REQUIRE(got->left == want.left && got->top == want.top);
+    REQUIRE(got->width == want.width && got->height == want.height);
+}
+
+static void test_the_part_that_is_shown(void)
+{
+    const unit h264_set = UNIT(0x68, 0xef, 0x8f, 0xcb);
+    const unit hevc_set = UNIT(0x44, 0x01, 0xc0, 0x73, 0xc1, 0x89);
+    const unit hevc_idr = UNIT(0x26, 0x01, 0xaf, 0x80, 0x80);
+    gvd_classifier h264 = fresh(GVD_BITSTREAM_H264, 0);
+    gvd_packet packet = LOOK(h264, h264_slice);
+    check_window(&packet, (gvd_window){0});
+    packet = LOOK(h264, h264_cropped_sps, h264_set, h264_slice);
+    check_window(&packet, (gvd_window){300, 150, 340, 218});
+    packet = LOOK(h264, h264_slice); // by the sets that came before
+    check_window(&packet, (gvd_window){300, 150, 340, 218});
+    gvd_classifier hevc = fresh(GVD_BITSTREAM_HEVC, 0);
+    packet = LOOK(hevc, hevc_cropped_sps, hevc_set, hevc_idr);
+    check_window(&packet, (gvd_window){64, 64, 576, 304});
+}
+
 // --- HEVC ---
 
 static unit hevc_unit(int type)
@@ -320,6 +355,7 @@ int main(void)
     test_a_recovery_point_behind_other_messages();
     test_emulation_prevention_does_not_hide_a_recovery_point();
     test_parameter_sets_are_seen_without_an_entry();
+    test_the_part_that_is_shown();
     test_every_hevc_picture_type();
     test_the_flag_is_the_truth_for_some_codecs_only();
     test_hidden_vp8_and_vp9_frames();
