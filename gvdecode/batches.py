@@ -86,7 +86,7 @@ class Batches(Closing, Iterator[FrameBatch]):
         finally:
             self._callers.discard(threading.get_ident())
 
-    def abort(self) -> None:
+    def _abort(self) -> None:
         """Has the reading end, without waiting for it; `close` does."""
         if self._process == self._getpid():
             self._core.abort()
@@ -139,7 +139,7 @@ def close_runs(runs: Iterable[Batches]) -> None:
     """All are told before one is waited for: those that go on would hold it up."""
     runs = list(runs)
     for run in runs:
-        run.abort()
+        run._abort()
     for run in runs:
         run.close()
 

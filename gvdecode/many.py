@@ -278,7 +278,7 @@ class _Opening:
     def abort(self) -> None:
         """Has its reading end, without waiting for it."""
         if self._run is not None:
-            self._run.abort()
+            self._run._abort()
 
     def close(self) -> None:
         with self._lock:

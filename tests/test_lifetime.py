@@ -458,7 +458,7 @@ def test_all_readings_are_told_before_one_is_waited_for() -> None:
     order: list[str] = []
 
     class Run:
-        def abort(self) -> None:
+        def _abort(self) -> None:
             order.append("abort")
 
         def close(self) -> None:

@@ -118,8 +118,7 @@ static void destroy_list(gvd_decoder *list)
             destroy(list);
             gvd_gpu_pop(gpu);
         } else {
-            gvd_charge_give(
-                &list->charge); // what it held went with the context
+            gvd_charge_give(&list->charge); // it went with the context
             free(list);
         }
         list = next;

@@ -338,8 +338,7 @@ void gvd_cuda_session_close(gvd_session **session, bool failed)
         gvd_decoder_give(&s->decoder, failed);
         gvd_gpu_pop(s->gpu);
     } else {
-        gvd_decoder_give(&s->decoder,
-                         false); // which asks nothing of the driver
+        gvd_decoder_give(&s->decoder, false); // asks nothing of the driver
     }
     free(s);
 }

@@ -234,6 +234,43 @@ static void test_a_read_error_comes_after_the_frames(void)
     }
 }
 
+static void *take_one(void *scheduler)
+{
+    gvd_frame *frame = NULL;
+    gvd_error err = {0};
+    int rc = gvd_scheduler_next(scheduler, -1, &frame, &err);
+    REQUIRE(rc == GVD_ERR_DECODE && strstr(err.text, "none of its"));
+    return NULL;
+}
+
+// They hold no memory that would stop the workers: while the consumer sleeps,
+// all are done, and it passes over them on a small stack.
+static void test_jobs_without_frames(void)
+{
+    test_begin("jobs without frames", 0, 60);
+    fake f;
+    gop_style style = {.gops = 20000, .max_length = 1};
+    fake_init(&f, &style, 1);
+    memset(f.faults, FAKE_MISSING, (size_t)f.gops.count);
+    gvd_scheduler_params params = drive_params(&f, false, 2);
+    gvd_scheduler *s = start(&params);
+    gvd_stats stats = {0};
+    while (stats.packets < f.gops.count) {
+        usleep(10000);
+        gvd_scheduler_stats(s, &stats);
+    }
+    usleep(100000);
+    pthread_attr_t small;
+    pthread_t thread;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, (size_t)256 << 10);
+    REQUIRE(!pthread_create(&thread, &small, take_one, s));
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&small);
+    stop(&s, &f);
+    fake_free(&f);
+}
+
 static void test_an_empty_source(void)
 {
     test_begin("empty source", 6, 10);
@@ -418,6 +455,7 @@ int main(void)
     test_giving_up_does_not_lift_the_limit();
     test_a_slow_source();
     test_a_read_error_comes_after_the_frames();
+    test_jobs_without_frames();
     test_an_empty_source();
     test_every_consumer_learns_of_the_end();
     test_two_consumers();
