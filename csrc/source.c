@@ -195,8 +195,9 @@ static int end_of_file(gvd_source *s, int code, gvd_error *err)
         return gvd_fail(err, GVD_ERR_DECODE,
                         "its frames cannot be reached: the file says behind "
                         "them where they are, and this source cannot go back "
-                        "(a web server without ranges, a pipe); read it from a "
-                        "file, or write it with -movflags +faststart");
+                        "(a web server without ranges, a pipe, follow=True); "
+                        "read it from a file, or write it with -movflags "
+                        "+faststart");
     int rc = gvd_fail(
         err, code == AVERROR_INVALIDDATA ? GVD_ERR_DECODE : GVD_ERR_READ,
         "reading failed behind packet %lld: %s", (long long)s->next_ordinal,

@@ -55,6 +55,7 @@ class Batches(Closing, Iterator[FrameBatch]):
             if self._bar is not None:
                 self._bar.total = self._bar.n  # it was a header's claim
             self.close()
+            log.drain()
             raise StopIteration
         try:
             log.drain()
@@ -80,6 +81,7 @@ class Batches(Closing, Iterator[FrameBatch]):
                 raise  # of a signal's handler: nothing is lost, the next call goes on
             self._over = not isinstance(error, ClosedError)
             self.close()
+            log.drain()
             if _ending and threading.current_thread() is not threading.main_thread():
                 raise SystemExit from None  # ends a daemon thread without a word
             raise

@@ -120,7 +120,7 @@ class VideoDecoder(Closing, FrameAccess):
             is `UnsupportedError`, and where only later pictures do, they are lost (see
             `on_corrupt`).
         follow: the file or FIFO is still written to: at its present end the reading
-            waits for more, until `timeout`.
+            waits for more, until `timeout`. An MP4 must be a fragmented one.
         latency: "low" gives each frame as soon as the decoder has it, which is at once
             where the stream has no B frames: one decoder, no thread ahead of the
             caller, and times that are the packets' own.

@@ -427,6 +427,22 @@ def test_an_exception_of_a_signal_loses_no_batch(
     assert interrupted > 3
 
 
+def test_what_is_said_at_the_end_is_logged(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drained: list[int] = []
+
+    def drain() -> list[tuple[int, str]]:
+        drained.append(1)
+        return []
+
+    run = opened("h264.mp4").batches(60)
+    assert len(next(run)) == 60
+    monkeypatch.setattr(_core, "log_drain", drain)
+    assert next(run, None) is None
+    assert drained
+
+
 def test_a_log_handler_that_raises_loses_no_batch(
     opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
