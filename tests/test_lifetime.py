@@ -281,7 +281,8 @@ import atexit, gvdecode, os, sys, threading
 def count():
     return len(os.listdir("/proc/self/task"))
 def check():
-    assert count() == before, (count(), before)
+    # One that was joined may still be there when they are counted before.
+    assert count() <= before, (count(), before)
 for _ in range(2):  # the driver's own threads, too
     for batch in gvdecode.VideoDecoder(sys.argv[1], device=sys.argv[2]).batches(4):
         break

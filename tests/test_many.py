@@ -426,6 +426,7 @@ def test_close_ends_the_wait_for_a_source_that_does_not_open(tmp_path: Path) -> 
 INTERRUPTED = """
 import gvdecode, os, signal, sys, threading, time
 path = sys.argv[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
 os.mkfifo(path)
 holder = os.open(path, os.O_RDWR)
 run = gvdecode.decode_many([path, sys.argv[2]], 60, device="cpu")
