@@ -92,8 +92,10 @@ bool gvd_extradata_is_420p8(enum gvd_bitstream bitstream,
 #define SIDE_MAX (INT64_C(1) << 16)
 
 gvd_window gvd_nal_window(gvd_bits *bits, int64_t width, int64_t height,
-                          int unit_x, int unit_y)
+                          unsigned chroma_format, int fields)
 {
+    const int unit_x = chroma_format == 1 || chroma_format == 2 ? 2 : 1;
+    const int unit_y = (chroma_format == 1 ? 2 : 1) * fields;
     int64_t crop[4] = {0};
     const bool cropped = gvd_bits_next(bits, 1);
     for (int i = 0; cropped && i < 4; i++)

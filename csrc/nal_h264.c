@@ -71,7 +71,7 @@ static void skip_scaling_list(gvd_bits *bits, int size)
 static unsigned read_chroma_format(gvd_bits *bits, bool *separate)
 {
     unsigned format = gvd_bits_next_ue(bits);
-    bool planes = format == 3 && gvd_bits_next(bits, 1);
+    *separate = format == 3 && gvd_bits_next(bits, 1);
     gvd_bits_next_ue(bits); // depths
     gvd_bits_next_ue(bits);
     gvd_bits_next(bits, 1); // lossless
@@ -79,8 +79,7 @@ static unsigned read_chroma_format(gvd_bits *bits, bool *separate)
     for (int i = 0; scaling && i < (format == 3 ? 12 : 8); i++)
         if (gvd_bits_next(bits, 1))
             skip_scaling_list(bits, i < 6 ? 16 : 64);
-    *separate = planes;
-    return planes ? 0 : format;
+    return *separate ? 0 : format;
 }
 
 static void skip_picture_order(gvd_bits *bits)
@@ -116,10 +115,9 @@ static void take_sps(gvd_h264_sets *sets, const gvd_nal_unit *unit)
     if (bits.over || number >= GVD_H264_SPS || frame_num_bits > 12)
         return;
     gvd_bits_next(&bits, sps.fields ? 2 : 1); // MBAFF, direct mode
-    const int lines = sps.fields ? 2 : 1;
-    sps.visible = gvd_nal_window(&bits, columns * 16, rows * 16 * lines,
-                                 chroma == 1 || chroma == 2 ? 2 : 1,
-                                 chroma == 1 ? 2 * lines : lines);
+    const int fields = sps.fields ? 2 : 1;
+    sps.visible =
+        gvd_nal_window(&bits, columns * 16, rows * 16 * fields, chroma, fields);
     sets->sps[number] = sps;
 }
 

@@ -64,9 +64,7 @@ static void take_sps(gvd_hevc_sets *sets, const gvd_nal_unit *unit)
         chroma = 0;
     const int64_t width = gvd_bits_next_ue(&bits);
     const int64_t height = gvd_bits_next_ue(&bits);
-    const gvd_window visible =
-        gvd_nal_window(&bits, width, height, chroma == 1 || chroma == 2 ? 2 : 1,
-                       chroma == 1 ? 2 : 1);
+    const gvd_window visible = gvd_nal_window(&bits, width, height, chroma, 1);
     if (!bits.over && number < GVD_HEVC_SPS)
         sets->visible[number] = visible;
 }

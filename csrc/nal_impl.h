@@ -29,10 +29,11 @@ static inline gvd_bits gvd_nal_bits(const gvd_nal_unit *unit, size_t head)
                       .escaped = true};
 }
 
-// What a picture of so many samples shows: a flag, and by how many units it is
-// cropped on the left, right, top and bottom. Not known where that is too much.
+// What a picture of so many samples shows: a flag, and by how many chroma
+// samples it is cropped on the left, right, top and bottom, of `fields` rows
+// each. Not known where that is too much.
 gvd_window gvd_nal_window(gvd_bits *bits, int64_t width, int64_t height,
-                          int unit_x, int unit_y);
+                          unsigned chroma_format, int fields);
 
 // A parameter set; other units are passed over.
 void gvd_h264_take(gvd_h264_sets *sets, const gvd_nal_unit *unit);

@@ -493,9 +493,7 @@ NOT_MADE = {
     "HEVC with two layers": "x265 here was built without them",
     "VP9 that changes size between key frames": "no option of ffmpeg's libvpx-vp9",
     "VC-1, MPEG-2 field pictures": "no encoder in ffmpeg",
-    "MP4 with several edits": "ffmpeg writes one",
-    "MP4 with several sample descriptions": "ffmpeg writes one; they are in "
-    "tests/test_descriptions.py",
+    "MP4 with several edits or sample descriptions": "ffmpeg writes one",
     "negative pts in NUT": "refused by ffmpeg",
     "HEVC, or H.264 that FFmpeg finds, in a program stream": "ffmpeg writes no map",
     "odd sizes of H.264 and HEVC 4:2:0": "refused by the encoders",
